@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policies/model/plan.h"
+
+#include <algorithm>
+
+namespace weir {
+namespace {
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+    using Visitors::operator()...;
+};
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
+    return text;
+}
+
+RuleState& rule_state(Ledger& ledger, const std::string& rule) {
+    auto place = std::ranges::lower_bound(ledger.rules, rule, {}, &RuleState::rule);
+    if (place == ledger.rules.end() || place->rule != rule) {
+        RuleState fresh;
+        fresh.rule = rule;
+        place = ledger.rules.insert(place, std::move(fresh));
+    }
+    return *place;
+}
+
+}  // namespace
+
+void record(Ledger& ledger, const Step& step, Time at) {
+    if (const auto* set = std::get_if<SetReservation>(&step.action)) {
+        rule_state(ledger, set->rule).last_write = at;
+    } else if (const auto* notify = std::get_if<NotifyJob>(&step.action)) {
+        for (auto& loan : ledger.loans) {
+            if (loan.rule != notify->rule || loan.node != notify->node || !loan.vacating) continue;
+            auto& notices = loan.vacating->notices;
+            auto place = std::ranges::lower_bound(notices, notify->job, {}, &Notice::job);
+            if (place == notices.end() || place->job != notify->job) notices.insert(place, {notify->job, at});
+        }
+    }
+}
+
+std::string to_text(const Action& action) {
+    return std::visit(
+        Overloaded{
+            [](const SetReservation& step) {
+                std::string text;
+                if (step.create) text = "create reservation " + step.reservation;
+                if (!step.added.empty() && !step.create)
+                    text += "lend " + joined(step.added) + " to " + step.rule;
+                if (!step.removed.empty())
+                    text += (text.empty() ? "" : "; ") + ("take " + joined(step.removed)) + " back from " + step.rule;
+                return text.empty() ? "mend reservation " + step.reservation : text;
+            },
+            [](const DeleteReservation& step) { return "delete reservation " + step.reservation; },
+            [](const NameReservation& step) {
+                if (step.reservation.empty()) return "free job " + step.label + " from its reservation";
+                return "let job " + step.label + " use reservation " + step.reservation;
+            },
+            [](const NotifyJob& step) { return "give job " + step.label + " on " + step.node + " notice"; },
+            [](const EndJob& step) {
+                return (step.how == Ending::kCancel ? "cancel job " : "requeue job ") + step.label + " on " + step.node;
+            },
+        },
+        action);
+}
+
+}  // namespace weir

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "policies/model/ledger.h"
+#include "policies/model/units.h"
+
+namespace weir {
+
+// Makes the reservation hold exactly `nodes`, creating it where it is missing.
+struct SetReservation {
+    std::string rule;
+    std::string reservation;
+    bool create = false;
+    std::vector<std::string> nodes;    // sorted names, never empty
+    std::vector<std::string> added;    // against what is there now
+    std::vector<std::string> removed;
+
+    bool operator==(const SetReservation&) const = default;
+};
+
+// Takes away the reservation of a rule that is held home.
+struct DeleteReservation {
+    std::string rule;
+    std::string reservation;
+
+    bool operator==(const DeleteReservation&) const = default;
+};
+
+// Makes a job name the reservation, or no longer name any where `reservation` is empty.
+struct NameReservation {
+    JobId job;
+    std::string label;
+    std::string reservation;
+    bool start_now = false;  // also clear the begin time that job_submit_weir set
+
+    bool operator==(const NameReservation&) const = default;
+};
+
+// Tells a borrower's job that its node goes home: the signal goes to the whole job.
+struct NotifyJob {
+    JobId job;
+    std::string label;
+    std::string rule;
+    std::string node;
+    int signal = 15;
+    Time deadline{};
+
+    bool operator==(const NotifyJob&) const = default;
+};
+
+// Ends a borrower's job whose notice has run out.
+struct EndJob {
+    JobId job;
+    std::string label;
+    std::string rule;
+    std::string node;
+    Ending how = Ending::kRequeue;  // kRequeue or kCancel
+
+    bool operator==(const EndJob&) const = default;
+};
+
+using Action = std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob>;
+
+// One step and why it is taken, in one sentence that an admin understands.
+struct Step {
+    Action action;
+    std::string why;
+    std::vector<JobId> jobs;  // whose affairs `why` tells: hidden from those who may not see these jobs
+
+    bool operator==(const Step&) const = default;
+};
+
+// How a rule stands after deciding. Node counts; GPUs where the name says so.
+struct RuleReport {
+    std::string rule;
+    std::string reservation;
+    std::vector<std::string> from;
+    std::string to;
+    int own = 0;
+    int lendable = 0;
+    int lent = 0;
+    int vacating = 0;
+    int owner_idle = 0;          // idle nodes of the owner's that could be lent
+    int borrower_free_gpus = 0;  // after placing what waits
+    int wanted = 0;              // nodes that demand and spare ask for beyond what stands
+    int waiting_jobs = 0;        // borrower's jobs that wait for capacity
+    std::string held_back;       // why less than wanted is lent now; empty if nothing holds it back
+    std::string problem;         // why the rule does nothing at all (a partition is missing ...); empty if it works
+
+    bool operator==(const RuleReport&) const = default;
+};
+
+// What shall be done now, in this order, and what shall be remembered. The ledger is written before the first
+// step is taken; the first step that fails ends the plan, and the next cycle looks anew.
+struct Plan {
+    std::vector<Step> steps;
+    Ledger ledger;
+    std::vector<RuleReport> rules;  // in the order of the policy
+
+    bool operator==(const Plan&) const = default;
+};
+
+// Marks in the ledger that a step was taken at `at`; called after each one that succeeded. A notice counts from when
+// it was given, so one that a crash kept from being recorded is given again rather than lost.
+void record(Ledger& ledger, const Step& step, Time at);
+
+// "lend t3 t4 to inference", "requeue job 17 on t3": the step without its reason, for people.
+std::string to_text(const Action& action);
+
+}  // namespace weir

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policies/model/snapshot.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace weir {
+namespace {
+
+// The element of a range sorted by `key` whose key is `wanted`, or nullptr.
+template <class Range, class Key, class Projection>
+auto find_sorted(const Range& range, const Key& wanted, Projection key) -> decltype(range.data()) {
+    auto found = std::ranges::lower_bound(range, wanted, {}, key);
+    return found != range.end() && std::invoke(key, *found) == wanted ? &*found : nullptr;
+}
+
+}  // namespace
+
+std::optional<NodeIndex> Snapshot::node(const std::string& name) const {
+    const Node* found = find_sorted(nodes, name, &Node::name);
+    if (found == nullptr) return std::nullopt;
+    return static_cast<NodeIndex>(found - nodes.data());
+}
+
+std::optional<PartitionIndex> Snapshot::partition(const std::string& name) const {
+    const Partition* found = find_sorted(partitions, name, &Partition::name);
+    if (found == nullptr) return std::nullopt;
+    return static_cast<PartitionIndex>(found - partitions.data());
+}
+
+const Job* Snapshot::job(JobId id) const { return find_sorted(jobs, id, &Job::id); }
+
+const Reservation* Snapshot::reservation(const std::string& name) const {
+    return find_sorted(reservations, name, &Reservation::name);
+}
+
+}  // namespace weir

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policies/model/ledger.h"
+#include "policies/model/units.h"
+
+namespace weir {
+
+// GPUs of one type on one node. `type` is empty where gres.conf names none.
+struct GpuPool {
+    std::string type;
+    int total = 0;
+    int used = 0;
+
+    bool operator==(const GpuPool&) const = default;
+};
+
+enum class NodeState {
+    kUp,           // takes jobs: idle, mixed or allocated
+    kPoweredDown,  // Slurm's power saving will wake it for a job
+    kPoweringUp,   // being woken; jobs may be placed on it already
+    kDraining,     // DRAIN, FAIL, maintenance, reboot asked for: takes no new job
+    kDown,         // DOWN, not responding, unknown, future, powering down
+};
+
+// One node as Slurm sees it. Memory in MiB. `used` is what running and completing jobs hold.
+struct Node {
+    std::string name;
+    NodeState state = NodeState::kUp;
+    int cpus = 0;
+    int cpus_used = 0;
+    std::int64_t memory = 0;
+    std::int64_t memory_used = 0;
+    std::vector<GpuPool> gpus;          // by type
+    std::vector<std::string> features;  // active ones, sorted
+    std::uint32_t weight = 1;
+    std::string block;         // leaf switch of Slurm's tree topology; empty where none is configured
+    std::string reservation;   // a reservation that is not Weir's and covers it now or soon; empty if none
+    bool planned = false;      // backfill has planned it for a waiting job
+    bool completing = false;   // a job that has ended is still being cleaned up
+    std::uint32_t jobs = 0;    // running and completing jobs on it
+
+    bool operator==(const Node&) const = default;
+};
+
+struct Partition {
+    std::string name;
+    bool up = true;
+    std::vector<NodeIndex> nodes;  // ascending
+
+    bool operator==(const Partition&) const = default;
+};
+
+// What a job asks for. Slurm's many ways of asking are folded into a need per node and a need in all;
+// a field that does not apply is 0. Memory in MiB.
+struct Request {
+    int nodes_min = 1;
+    int nodes_max = 1;             // 0: as many as it takes
+    int cpus_per_node = 0;         // on every node of the job
+    int gpus_per_node = 0;         // on every node of the job
+    std::int64_t memory_per_node = 0;
+    int cpus_total = 0;            // over all its nodes
+    int gpus_total = 0;            // over all its nodes
+    std::int64_t memory_per_cpu = 0;
+    std::string gpu_type;          // empty: any
+    bool exclusive = false;        // whole nodes only
+    std::vector<std::string> features;       // all of them
+    std::vector<std::string> nodes_required;  // names, sorted
+    std::vector<std::string> nodes_excluded;  // names, sorted
+    // Set where the request says something this model cannot express (feature alternatives, several GPU types,
+    // other GRES, licences of a node ...): nothing is moved on its behalf, and `weir explain` says this sentence.
+    std::string beyond_model;
+
+    bool operator==(const Request&) const = default;
+};
+
+enum class JobState {
+    kPending,
+    kRunning,     // suspended ones too: they keep their GPUs
+    kCompleting,  // ended, still holds its nodes
+};
+
+// Why a pending job waits, as far as Weir cares.
+enum class WaitsFor {
+    kResources,  // Resources, Priority, None, ReqNodeNotAvail, Reservation: capacity would help
+    kBeginTime,
+    kOther,  // dependency, limits, licences, held: capacity would not help
+};
+
+struct Job {
+    JobId id;
+    std::string label;    // what Slurm's commands take and print: "17", "17_4", "17_[5-9]"
+    std::string user;
+    std::uint32_t uid = 0;
+    std::string account;
+    std::vector<PartitionIndex> partitions;  // pending: all it may use; else the one it runs in
+    JobState state = JobState::kPending;
+    WaitsFor waits_for = WaitsFor::kOther;
+    std::string reason;       // Slurm's own word, e.g. "Resources"
+    std::uint32_t priority = 0;
+    int count = 1;            // pending array: tasks that may still start, its own %limit counted in
+    bool requeueable = false;
+    std::string reservation;  // that it names; empty if none
+    Time submitted{};
+    std::optional<Time> eligible;        // since when nothing but capacity keeps it waiting; absent: not yet
+    std::optional<Time> expected_start;  // backfill's forecast of a pending job
+    std::optional<Time> started;
+    std::optional<Time> begin_set_by_weir;  // the begin time that job_submit_weir gave it
+    std::optional<Time> begin;              // begin time, if in the future
+    Duration time_limit{};               // zero: unlimited
+    Gpus gpus;                           // running: held in all
+    std::vector<NodeIndex> nodes;        // running and completing: where; ascending
+    Request request;
+
+    bool operator==(const Job&) const = default;
+};
+
+struct Reservation {
+    std::string name;
+    std::vector<std::string> nodes;  // names, sorted
+    bool as_weir_makes_it = true;    // flags and duration are those of section "Reservation" in plugin/actuate
+
+    bool operator==(const Reservation&) const = default;
+};
+
+// The world at one instant, and what Weir remembers of it: all that a decision may depend on.
+// Nodes and partitions are sorted by name, jobs by id, reservations (Weir's own only) by name.
+struct Snapshot {
+    Time at{};  // the only clock
+    std::vector<Node> nodes;
+    std::vector<Partition> partitions;
+    std::vector<Job> jobs;
+    std::vector<Reservation> reservations;
+    Duration backfill_cycle{};  // how long backfill's last cycle took, rounded up (sdiag)
+    Ledger ledger;
+
+    // Position of the node or partition of that name; absent if there is none. O(log n).
+    std::optional<NodeIndex> node(const std::string& name) const;
+    std::optional<PartitionIndex> partition(const std::string& name) const;
+    const Job* job(JobId id) const;
+    const Reservation* reservation(const std::string& name) const;
+
+    bool operator==(const Snapshot&) const = default;
+};
+
+}  // namespace weir
