@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line of the lab."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+
+from . import namespace
+from .errors import LabError
+from .lab import Lab, default_directory
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="lab", description="A private, real Slurm on this machine. Every verb takes --dir.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, text):
+        added = verbs.add_parser(name, help=text, description=text)
+        added.add_argument("--dir", default=default_directory(), help="which lab (%(default)s)")
+        return added
+
+    up = verb("up", "start a lab")
+    up.add_argument("--nodes", type=int, default=8, help="how many nodes (%(default)s)")
+    up.add_argument("--gpus", type=int, default=8, help="GPUs a node (%(default)s)")
+    up.add_argument("--policy", metavar="FILE", help="a weir.yaml")
+    up.add_argument("--weir", metavar="BUILD_DIR", help="a build of Weir, with bin/ and lib/")
+    up.add_argument("--scheduler", choices=("backfill", "weir", "stock"), default="backfill",
+                    help="how Weir's scheduler plugin is installed (%(default)s); stock: none of "
+                         "Weir's plugins")
+    up.add_argument("--slurm-conf-extra", metavar="FILE",
+                    help="lines that win over the lab's slurm.conf (Key=value or Key+=value)")
+    up.add_argument("--layout", metavar="FILE.json", help="nodes and partitions, see README.md")
+    run = verb("run", "run a command inside; its exit status is the lab's")
+    run.add_argument("--user", default="root", help="alice, bob, carol, serve or root")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    gpu = verb("gpu", "say what a GPU does")
+    gpu.add_argument("node")
+    gpu.add_argument("index", type=int)
+    gpu.add_argument("state", choices=("busy", "idle", "hung", "gone"))
+    kill = verb("kill", "send a signal to a daemon")
+    kill.add_argument("--signal", default="KILL", help="its name (%(default)s)")
+    kill.add_argument("daemon", metavar="DAEMON[@NODE]")
+    for name, text in (("start", "start a daemon"), ("stop", "end a daemon and wait for it"),
+                       ("log", "print what a daemon logged")):
+        verb(name, text).add_argument("daemon", metavar="DAEMON[@NODE]")
+    verb("status", "what runs")
+    verb("path", "where the lab's files are reached from outside").add_argument(
+        "file", nargs="?", default="")
+    verb("down", "end the lab; nothing stays")
+    return parser
+
+
+def _up(options):
+    layout, extra = None, ()
+    if options.layout:
+        with open(options.layout, encoding="utf-8") as file:
+            layout = json.load(file)
+    if options.slurm_conf_extra:
+        with open(options.slurm_conf_extra, encoding="utf-8") as file:
+            extra = file.read().splitlines()
+    if options.policy:
+        options.policy = os.path.abspath(options.policy)
+    Lab.up(options.dir, options.nodes, options.gpus, options.policy, options.weir,
+           options.scheduler, layout, extra, report=lambda line: print(line, flush=True))
+    where = "" if options.dir == default_directory() else f" --dir {options.dir}"
+    print(f"lab: ready. Try: {sys.argv[0]} run{where} --user alice sbatch --gpus=8 "
+          f"--wrap 'sleep 60'; {sys.argv[0]} run{where} sinfo; {sys.argv[0]} down{where}")
+    return 0
+
+
+def _run(options):
+    lab, command = Lab.attach(options.dir), options.command
+    if command[:1] == ["--"]:
+        command = command[1:]
+    if not command:
+        raise LabError("run: no command given")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    argv = lab.command(command, options.user)
+    os.execvpe(argv[0], argv, lab.environment(options.user))
+    return 127
+
+
+def _status(lab):
+    print(f"directory {lab.directory}\ninit      {lab.namespace.init}\nfiles     {lab.path()}")
+    processes = lab.namespace.processes()
+    counts = {}
+    for process in processes:
+        if process["state"] not in "ZX":
+            counts[process["name"]] = counts.get(process["name"], 0) + 1
+    for name in ("munged", "mariadbd", "slurmdbd", "slurmctld", "weirctld", "slurmd"):
+        print(f"{name:<10}{counts.get(name, 0) or 'not running'}")
+    print(lab.run("sinfo", check=False, timeout=20).stdout, end="")
+    return 0
+
+
+def _act(options):
+    if options.verb == "up":
+        return _up(options)
+    if options.verb == "run":
+        return _run(options)
+    if options.verb == "down":
+        there = namespace.end(os.path.abspath(options.dir))
+        print(f"lab: {options.dir} is down" if there else f"lab: none in {options.dir}")
+        return 0
+    lab = Lab.attach(options.dir)
+    if options.verb == "status":
+        return _status(lab)
+    if options.verb == "gpu":
+        lab.gpu(options.node, options.index, options.state)
+    elif options.verb == "path":
+        print(lab.path(options.file))
+    elif options.verb == "log":
+        print(lab.log(options.daemon))
+    elif options.verb == "start":
+        if lab.pids(options.daemon, zombies=False):
+            raise LabError(f"{options.daemon} is running")
+        lab.start(options.daemon)
+    elif options.verb == "stop":
+        lab.stop(options.daemon)
+    elif options.verb == "kill":
+        number = getattr(signal, "SIG" + options.signal.upper().removeprefix("SIG"), None)
+        if number is None:
+            raise LabError(f"no signal {options.signal!r}")
+        if not lab.kill(options.daemon, number):
+            raise LabError(f"{options.daemon} is not running")
+    return 0
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def main():
+    options = _parser().parse_args()
+    if os.geteuid() != 0:
+        os.execvp("sudo", ["sudo", "-E", "--", sys.executable, os.path.abspath(sys.argv[0]),
+                           *sys.argv[1:]])
+    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGHUP, _interrupted)
+    try:
+        return _act(options)
+    except (LabError, OSError, json.JSONDecodeError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemons of a lab: how each is started, and how its processes are recognised.
+
+A specification is {"argv", "env", "user", "log", "cwd"}; the names are munged, mariadbd, slurmdbd,
+slurmctld, slurmd@NODE and weirctld.
+"""
+
+import os
+
+from .users import DATABASE_USER
+
+
+def specifications(directory, nodes, environment, weir):
+    """All of a lab's daemons, by name; weirctld's only where a build directory gives one."""
+    common = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+              "SLURM_CONF": f"{directory}/etc/slurm.conf", "TMPDIR": f"{directory}/tmp"}
+    controller = f"{directory}/weir/bin/weirctld"
+    if weir:
+        common["WEIR_CONTROLLER"] = controller
+    common.update(environment)
+
+    def one(name, user, *argv):
+        return {"argv": list(argv), "env": common, "user": user, "cwd": f"{directory}/tmp",
+                "log": f"{directory}/log/{name}.out"}
+
+    every = {
+        "munged": one(
+            "munged", "munge", "munged", "--foreground", "--num-threads=4",
+            f"--key-file={directory}/state/munge/munge.key",
+            f"--seed-file={directory}/state/munge/seed",
+            f"--log-file={directory}/state/munge/munged.log",
+            "--pid-file=/run/munge/munged.pid", "--socket=/run/munge/munge.socket.2"),
+        "mariadbd": one(
+            "mariadbd", DATABASE_USER, "mariadbd", "--no-defaults",
+            f"--datadir={directory}/state/mysql", "--socket=/run/mysqld/mysqld.sock",
+            "--pid-file=/run/mysqld/mysqld.pid", f"--tmpdir={directory}/tmp", "--skip-networking",
+            "--skip-grant-tables", "--skip-name-resolve", "--innodb-use-native-aio=0",
+            "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync",
+            "--innodb-doublewrite=0", "--innodb-log-file-size=16M",
+            "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900",
+            "--performance-schema=OFF", "--aria-log-file-size=8M"),
+        "slurmdbd": one("slurmdbd", "root", "slurmdbd", "-D"),
+        "slurmctld": one("slurmctld", "root", "slurmctld", "-D"),
+    }
+    for node in nodes:
+        every[f"slurmd@{node}"] = one(f"slurmd@{node}", "root", "slurmd", "-D", "-N", node)
+    if weir and os.access(f"{weir}/bin/weirctld", os.X_OK):
+        every["weirctld"] = one("weirctld", "slurm", controller)
+    return every
+
+
+def log_of(directory, name):
+    """The files in which to look for what a daemon said, the telling one first."""
+    base, _, node = name.partition("@")
+    own = {"munged": "state/munge/munged.log", "slurmd": f"log/slurmd.{node}.log"}
+    first = own.get(base, f"log/{base}.log")
+    return [f"{directory}/{first}", f"{directory}/log/{name}.out"]
+
+
+def matches(process, name):
+    """Whether a process (of Namespace.processes) is the daemon's. A zombie has a name only."""
+    base, _, node = name.partition("@")
+    if process["name"] != base[:15]:
+        return False
+    return not node or node in process["argv"]

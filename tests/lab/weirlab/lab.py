@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One lab, for tests and for the command line."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+
+from . import daemons, layout as layouts, stages, users
+from .errors import LabError, LabTimeout
+from .namespace import Namespace, end
+from .queries import Queries
+
+_PASSED_ON = ("TERM", "COLUMNS", "LANG", "TZ", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+              "UBSAN_OPTIONS")
+
+
+def default_directory():
+    return os.path.join(tempfile.gettempdir(), f"weir-lab-{os.environ.get('SUDO_UID', os.getuid())}")
+
+
+class Lab(Queries):
+    """A running lab. Make one with Lab.up, or Lab.attach to one that is up."""
+
+    def __init__(self, namespace, facts=None):
+        self.directory = namespace.directory
+        self.namespace = namespace
+        self._started = {}
+        self.facts = facts or {"daemons": {}, "environment": {}, "nodes": []}
+
+    @classmethod
+    def up(cls, directory=None, nodes=8, gpus=8, policy=None, weir=None, scheduler="backfill",
+           layout=None, slurm_conf=(), env=None, report=lambda line: None):
+        """Starts a lab and returns when every node is idle; on any failure nothing is left.
+
+        `policy` is the text or the path of a weir.yaml, `weir` a build directory with bin/ and
+        lib/, `layout` a dict (weirlab.layout), `slurm_conf` lines that win over the lab's,
+        `env` goes to every daemon and every `run`.
+        """
+        directory = os.path.abspath(directory or default_directory())
+        if scheduler not in ("backfill", "weir", "stock"):
+            raise LabError(f"no scheduler {scheduler!r} (backfill, weir or stock)")
+        if scheduler == "weir" and not weir:
+            raise LabError("--scheduler weir needs --weir BUILD_DIR")
+        if weir and not os.path.isdir(weir):
+            raise LabError(f"no build directory {weir}")
+        weir = os.path.abspath(weir) if weir else None
+        layout = layouts.check(dict(layout) if layout else layouts.default(nodes, gpus))
+        accounts = stages.check_accounts(layout.get("accounts", users.ACCOUNTS))
+        names = layouts.node_names(layout)
+        if policy is not None and "\n" not in policy:
+            with open(policy, encoding="utf-8") as file:
+                policy = file.read()
+        began = time.monotonic()
+
+        def done(what):
+            report(f"lab: {time.monotonic() - began:5.1f} s  {what}")
+
+        try:
+            lab = cls(Namespace.start(directory, weir))
+            environment = _passed_on() | dict(env or {})
+            lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir),
+                         "environment": environment, "nodes": names, "weir": weir}
+            stages.files(lab, layout, policy, weir, scheduler, slurm_conf)
+            lab.write("lab.json", json.dumps(lab.facts), mode=0o644)
+            stages.munge(lab)
+            done(f"its own namespaces in {directory}, munge")
+            stages.database(lab)
+            done("MariaDB")
+            stages.accounting(lab, accounts)
+            done(f"slurmdbd with accounts {', '.join(accounts)}")
+            stages.controller(lab)
+            done("slurmctld")
+            stages.nodes(lab, names, lambda up: None)
+            done(f"{len(names)} nodes idle")
+            lab.namespace.complete()
+        except BaseException:
+            end(directory)
+            raise
+        return lab
+
+    @classmethod
+    def attach(cls, directory=None):
+        """The lab that is up in the directory."""
+        directory = os.path.abspath(directory or default_directory())
+        namespace = Namespace.find(directory)
+        if not namespace:
+            raise LabError(f"no lab is up in {directory}")
+        lab = cls(namespace)
+        try:
+            with open(lab.path("lab.json"), encoding="utf-8") as file:
+                lab.facts = json.load(file)
+        except FileNotFoundError as error:
+            raise LabError(f"the lab in {directory} is still coming up") from error
+        return lab
+
+    def down(self):
+        """Ends every process of the lab and removes its directory. May be called twice."""
+        end(self.directory)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+    # Files
+
+    def inside(self, path):
+        """A path as processes of the lab see it; a relative one starts at the lab's directory."""
+        return os.path.join(self.directory, path)
+
+    def path(self, path=""):
+        """Where this process reaches a file of the lab."""
+        return self.namespace.path(self.inside(path)).rstrip("/")
+
+    def read(self, path):
+        with open(self.path(path), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def write(self, path, content, owner="root", mode=0o644):
+        data = content.encode() if isinstance(content, str) else content
+        with open(self.path(path), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            os.fchown(file.fileno(), *users.identity(owner))
+            file.write(data)
+
+    # Commands
+
+    def command(self, argv, user="root", cwd=None):
+        """The argv that runs `argv` (or a shell line) inside as the user."""
+        argv = ["/bin/sh", "-c", argv] if isinstance(argv, str) else list(argv)
+        return self.namespace.enter(user, cwd or f"{self.directory}/home/{self._home(user)}") + argv
+
+    def environment(self, user="root", env=None):
+        own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "USER": user, "LOGNAME": user,
+               "HOME": f"{self.directory}/home/{self._home(user)}", "SHELL": "/bin/bash",
+               "SLURM_CONF": f"{self.directory}/etc/slurm.conf", "TMPDIR": f"{self.directory}/tmp"}
+        if self.facts.get("weir"):
+            own["PATH"] = f"{self.directory}/weir/bin:{own['PATH']}"
+        return own | self.facts["environment"] | _passed_on() | (env or {})
+
+    def run(self, argv, user="root", check=True, timeout=60, input=None, env=None, cwd=None):
+        """Runs a command inside and returns its CompletedProcess, output as text."""
+        argv_inside = self.command(argv, user, cwd)
+        result = subprocess.run(argv_inside, env=self.environment(user, env), input=input,
+                                stdin=None if input is not None else subprocess.DEVNULL,
+                                capture_output=True, timeout=timeout, encoding="utf-8",
+                                errors="replace", check=False)
+        if check and result.returncode != 0:
+            shown = argv if isinstance(argv, str) else shlex.join(argv)
+            raise LabError(f"`{shown}` as {user} ended with {result.returncode}: "
+                           f"{(result.stderr.strip() or result.stdout.strip())[-2000:]}")
+        return result
+
+    def popen(self, argv, user="root", env=None, cwd=None, **options):
+        """The same without waiting: a subprocess.Popen."""
+        return subprocess.Popen(self.command(argv, user, cwd), env=self.environment(user, env),
+                                **options)
+
+    @staticmethod
+    def _home(user):
+        return user if user in users.PEOPLE else "root" if user == "root" else "../tmp"
+
+    # Daemons
+
+    def pids(self, name, zombies=True):
+        """{pid: state letter} of a daemon's processes (slurmctld, slurmd@t1, weirctld, ...)."""
+        return {process["pid"]: process["state"] for process in self.namespace.processes()
+                if daemons.matches(process, name) and (zombies or process["state"] not in "ZX")}
+
+    def start(self, name):
+        """Starts a daemon that is not running; returns its pid."""
+        try:
+            specification = self.facts["daemons"][name]
+        except KeyError:
+            raise LabError(f"no daemon {name!r} (there are "
+                           f"{', '.join(n for n in self.facts['daemons'] if '@' not in n)}, "
+                           "slurmd@NODE)") from None
+        self._started[name] = self.namespace.ask(do="spawn", **specification)["pid"]
+        return self._started[name]
+
+    def kill(self, name, signal_number=signal.SIGKILL):
+        """Sends a signal to a daemon's processes; returns their pids, which may be none."""
+        pids = list(self.pids(name, zombies=False))
+        self.namespace.ask(do="signal", pids=pids, signal=int(signal_number))
+        return pids
+
+    def stop(self, name, timeout=20):
+        """Ends a daemon with SIGTERM and waits until it is gone."""
+        pids = set(self.kill(name, signal.SIGTERM))
+        self.wait(lambda: not pids & set(self.pids(name, zombies=False)), timeout,
+                  f"{name} to end after SIGTERM")
+
+    def log(self, name, lines=None):
+        """What a daemon logged: all of it, or its last lines."""
+        for path in daemons.log_of(self.directory, name):
+            try:
+                text = self.read(path)
+            except OSError:
+                continue
+            if text.strip():
+                return "\n".join(text.splitlines()[-lines:]) if lines else text
+        return ""
+
+    # Waiting
+
+    def wait(self, probe, timeout=30, what="the condition", until=bool, step=0.05):
+        """Calls `probe` until `until` of what it returns holds; returns that value."""
+        deadline = time.monotonic() + timeout
+        while True:
+            seen = probe()
+            if until(seen):
+                return seen
+            if time.monotonic() > deadline:
+                raise LabTimeout(f"waited {timeout} s for {what}; last seen: {seen!r}")
+            time.sleep(step)
+
+    def ready(self, name, probe, timeout, step=0.03, what=None, suspect=None):
+        """Waits for a daemon that is coming up; if it ends, or never does, its log says why."""
+        try:
+            def alive_and_ready():
+                if probe():
+                    return True
+                status = self.namespace.ask(do="ended", pid=self._started[name])["status"]
+                if status is not None:
+                    raise LabTimeout(f"{name} ended with {status}")
+                return False
+            self.wait(alive_and_ready, timeout, name, step=step)
+        except LabTimeout as error:
+            name = suspect() if suspect else name
+            message = f"waited for {what()}" if what else str(error)
+            raise LabError(f"{message}\nthe end of the log of {name}:\n"
+                           f"{self.log(name, 20) or '(empty)'}") from error
+
+    def gpu(self, node, index, state):
+        """Records what a GPU does, for whoever reads gpu/NODE/INDEX inside."""
+        if node not in self.facts["nodes"]:
+            raise LabError(f"the lab has no node {node!r}")
+        os.makedirs(self.path(f"gpu/{node}"), exist_ok=True)
+        self.write(f"gpu/{node}/{index}", state + "\n")
+
+
+def _passed_on():
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

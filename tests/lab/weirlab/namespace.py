@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab's namespaces seen from outside: starting, finding, entering and ending them."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from .errors import LabError
+from .init import CONTROL
+from .keeper import RECORD
+
+_PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Namespace:
+    """The namespaces of the lab in `directory`; `init` is its process 1 as seen from outside."""
+
+    def __init__(self, directory, init, complete=lambda: None):
+        self.directory = directory
+        self.init = init
+        self.complete = complete
+
+    @classmethod
+    def start(cls, directory, weir):
+        """Starts a keeper and its lab; unless `complete` is called, they end with this process."""
+        _sweep(directory)
+        os.makedirs(directory, exist_ok=True)
+        keeper = subprocess.Popen(
+            [sys.executable, "-B", "-c", "import weirlab.keeper as keeper; keeper.main()",
+             directory, weir or ""],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd="/",
+            env={**os.environ, "PYTHONPATH": _PACKAGE_ROOT})
+        line = keeper.stdout.readline()
+        facts = json.loads(line) if line else {"error": "its keeper ended at once"}
+        if "error" in facts:
+            keeper.stdin.close()
+            keeper.wait()
+            raise LabError(f"cannot make the lab's namespaces: {facts['error']}")
+
+        def complete():
+            keeper.stdin.write(b"complete\n")
+            keeper.stdin.close()
+            keeper.stdout.close()
+            keeper.returncode = 0  # it outlives us: no warning about a child still running
+
+        return cls(directory, facts["init"], complete)
+
+    @classmethod
+    def find(cls, directory):
+        """The running lab of the directory, or None."""
+        facts = _record(directory)
+        if not facts or not _held(directory):
+            return None
+        return cls(directory, facts["init"])
+
+    def path(self, inside):
+        """Where a file of the lab is reached from outside."""
+        return f"/proc/{self.init}/root{inside}"
+
+    def enter(self, user, directory):
+        """The command prefix that runs something inside, as the user, ending with its caller."""
+        prefix = ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-n", "-p",
+                  f"--wdns={directory}", "--", "setpriv", "--pdeathsig", "KILL"]
+        if user != "root":
+            prefix += [f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        return prefix + ["--"]
+
+    def ask(self, **request):
+        """One request to the lab's process 1."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.settimeout(20)
+                client.connect(self.path(CONTROL))
+                client.sendall(json.dumps(request).encode() + b"\n")
+                answer = json.loads(client.makefile(encoding="utf-8").readline())
+        except (OSError, ValueError) as error:
+            raise LabError(f"the lab in {self.directory} does not answer: {error}") from error
+        if "error" in answer:
+            raise LabError(f"the lab's process 1 refused: {answer['error']}")
+        return answer
+
+    def processes(self):
+        """[{"pid", "name", "state", "argv"}] of all processes, with the lab's own pids."""
+        found, root = [], self.path("/proc")
+        for entry in os.listdir(root):
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"{root}/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    stat = file.read()
+                with open(f"{root}/{entry}/cmdline", encoding="utf-8", errors="replace") as file:
+                    argv = file.read().split("\0")[:-1]
+            except OSError:
+                continue
+            name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
+            fields = rest.split()
+            found.append({"pid": int(entry), "name": name, "state": fields[0],
+                          "parent": int(fields[1]), "argv": argv})
+        return found
+
+
+def end(directory):
+    """Ends the lab of the directory, if there is one, and removes what is left of it."""
+    facts = _record(directory)
+    if facts and _held(directory):
+        _signal(facts.get("keeper"), signal.SIGTERM)
+        if not _await_release(directory, 10):
+            for name in ("init", "keeper"):
+                _signal(facts.get(name), signal.SIGKILL)
+            _await_release(directory, 5)
+    was_there = os.path.isdir(directory)
+    _sweep(directory)
+    return was_there
+
+
+def _record(directory):
+    try:
+        with open(os.path.join(directory, RECORD), encoding="utf-8") as file:
+            text = file.read()
+        return json.loads(text) if text.strip() else {}
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+
+
+def _held(directory):
+    """Whether a keeper holds the record: unlike a pid, its lock cannot be another's."""
+    try:
+        with open(os.path.join(directory, RECORD), encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _await_release(directory, seconds):
+    deadline = time.monotonic() + seconds
+    while _held(directory):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _signal(pid, number):
+    try:
+        if pid:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _sweep(directory):
+    """Removes what a killed lab left; refuses a directory that is no lab's."""
+    if not os.path.isdir(directory):
+        return
+    if _held(directory):
+        raise LabError(f"a lab is already up in {directory}: `lab down` ends it, --dir takes "
+                       "another")
+    left = set(os.listdir(directory))
+    if left - {RECORD}:
+        raise LabError(f"{directory} is no lab's directory: it holds {sorted(left)[0]}")
+    shutil.rmtree(directory, ignore_errors=True)
