@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/slurm/tres.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <span>
+
+namespace weir::slurm {
+namespace {
+
+std::optional<int> number(std::string_view text) {
+    long value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || value < 0) return std::nullopt;
+    const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    if (suffix == "K" || suffix == "k") {
+        value *= 1024;
+    } else if (suffix == "M" || suffix == "m") {
+        value *= 1024L * 1024L;
+    } else if (!suffix.empty()) {
+        return std::nullopt;
+    }
+    return static_cast<int>(std::min<long>(value, std::numeric_limits<int>::max()));
+}
+
+// Cuts the text at separators that stand outside parentheses.
+std::vector<std::string_view> split_top_level(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    int depth = 0;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i <= text.size(); ++i) {
+        const bool at_end = i == text.size();
+        if (!at_end && text[i] == '(') ++depth;
+        if (!at_end && text[i] == ')') --depth;
+        if (at_end || (depth == 0 && text[i] == separator)) {
+            if (i > begin) parts.push_back(text.substr(begin, i - begin));
+            begin = i + 1;
+        }
+    }
+    return parts;
+}
+
+std::vector<std::string_view> split_any(std::string_view text, std::string_view separators) {
+    std::vector<std::string_view> parts;
+    while (!text.empty()) {
+        const auto cut = std::min(text.find_first_of(separators), text.size());
+        if (cut > 0) parts.push_back(text.substr(0, cut));
+        text.remove_prefix(std::min(cut + 1, text.size()));
+    }
+    return parts;
+}
+
+void add(std::vector<GpuPool>& pools, std::string_view type, int count) {
+    auto place = std::ranges::lower_bound(pools, type, {}, &GpuPool::type);
+    if (place == pools.end() || place->type != type) place = pools.insert(place, GpuPool{std::string(type), 0, 0});
+    place->total += count;
+}
+
+}  // namespace
+
+GpuCounts parse_gres(std::string_view text) {
+    GpuCounts counts;
+    for (std::string_view entry : split_top_level(text, ',')) {
+        entry = entry.substr(0, entry.find('('));
+        auto words = split_any(entry, ":/=");
+        if (!words.empty() && words.front() == "gres") words.erase(words.begin());
+        if (words.empty() || words.front() == "(null)") continue;
+        if (words.front() != "gpu") {
+            counts.other_gres = true;
+            continue;
+        }
+        std::string_view type;
+        int count = 1;
+        for (std::string_view word : std::span(words).subspan(1)) {
+            if (word == "no_consume") continue;
+            if (const auto value = number(word)) {
+                count = *value;
+            } else {
+                type = word;
+            }
+        }
+        if (count > 0) add(counts.pools, type, count);
+    }
+    return counts;
+}
+
+int total_gpus(const std::vector<GpuPool>& pools) {
+    return std::accumulate(pools.begin(), pools.end(), 0, [](int sum, const GpuPool& pool) { return sum + pool.total; });
+}
+
+int count_array_tasks(std::string_view text) {
+    text = text.substr(0, text.find('%'));
+    if (!text.empty() && text.front() == '[') text.remove_prefix(1);
+    if (!text.empty() && text.back() == ']') text.remove_suffix(1);
+    int count = 0;
+    for (std::string_view range : split_top_level(text, ',')) {
+        const auto words = split_any(range, "-:");
+        if (words.empty() || words.size() > 3) return 0;
+        const auto first = number(words.front());
+        const auto last = words.size() > 1 ? number(words[1]) : first;
+        const auto step = words.size() > 2 ? number(words[2]) : std::optional(1);
+        if (!first || !last || !step || *step == 0 || *last < *first) return 0;
+        count += (*last - *first) / *step + 1;
+    }
+    return count;
+}
+
+}  // namespace weir::slurm

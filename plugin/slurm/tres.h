@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/model/snapshot.h"
+
+namespace weir::slurm {
+
+// What a GRES request or a node's GRES string says about GPUs.
+struct GpuCounts {
+    std::vector<GpuPool> pools;  // by type, in `total`; `used` is 0
+    bool other_gres = false;     // names a GRES that is not a GPU
+};
+
+// Reads Slurm's strings for generic resources in all their spellings, 22.05 to 26.05:
+//   requests  "gres:gpu:2" "gres:gpu:h100:2" "gres/gpu:h100=2" "gres/gpu:h100:2" "gpu:h100:4(S:0-1)"
+//   nodes     "gpu:h100:8(S:0-1),nic:2"     in use  "gpu:h100:3(IDX:0,2-3)"
+// A GPU without a number counts as one. Null and empty say nothing. Numbers may carry K, M (times 1024).
+GpuCounts parse_gres(std::string_view text);
+
+// The sum over all types.
+int total_gpus(const std::vector<GpuPool>& pools);
+
+// How many tasks "3-7,9,20-30:2%4" or "0-4" holds; 0 if it cannot be read.
+int count_array_tasks(std::string_view text);
+
+}  // namespace weir::slurm
