@@ -107,14 +107,13 @@ class Namespace:
 
 def end(directory):
     """Ends the lab of the directory, if there is one, and removes what is left of it."""
-    facts = _record(directory)
+    facts, was_there = _record(directory), os.path.isdir(directory)
     if facts and _held(directory):
         _signal(facts.get("keeper"), signal.SIGTERM)
         if not _await_release(directory, 10):
             for name in ("init", "keeper"):
                 _signal(facts.get(name), signal.SIGKILL)
             _await_release(directory, 5)
-    was_there = os.path.isdir(directory)
     _sweep(directory)
     return was_there
 

@@ -3,11 +3,15 @@
 
 import re
 
-_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z][A-Za-z0-9_:/]*)=")
+_KEY = re.compile(r"(?:^|(?<=\s))([A-Z][A-Za-z0-9_:/]*)=")
 
 
 def record(line):
-    """One `scontrol show -o` line. The first of a repeated key wins; values may have spaces."""
+    """One `scontrol show -o` line. The first of a repeated key wins.
+
+    Values may have spaces, but a comment with ` Word=` in it looks like one more key: Slurm quotes
+    nothing.
+    """
     fields, found = {}, list(_KEY.finditer(line))
     for index, match in enumerate(found):
         stop = found[index + 1].start() if index + 1 < len(found) else len(line)
