@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policies/lend/decision.h"
+
+#include <algorithm>
+
+namespace weir::policies {
+namespace {
+
+// Slurm's way of listing who may enter: names, or names behind a minus that may not.
+bool listed_in(const std::vector<std::string>& names, const std::string& name) {
+    if (names.empty()) return true;
+    if (std::ranges::find(names, "-" + name) != names.end()) return false;
+    return std::ranges::find(names, name) != names.end() || names.front().starts_with('-');
+}
+
+}  // namespace
+
+bool may_enter(const LendRule& rule, const Job& job) {
+    return listed_in(rule.users, job.user) && listed_in(rule.accounts, job.account);
+}
+
+bool RuleWork::vacating_soon(NodeIndex node) const {
+    return std::ranges::any_of(loans, [&](const Standing& s) { return s.node == node && s.loan.vacating; });
+}
+
+Decision::Decision(const Snapshot& the_snapshot, const std::vector<LendRule>& the_rules, Watch* the_watch)
+    : snapshot(the_snapshot),
+      shapes(the_snapshot),
+      borrower_of(the_snapshot.partitions.size(), -1),
+      in_weirs(the_snapshot.nodes.size(), 0),
+      newly_lent(the_snapshot.nodes.size(), 0),
+      claimed(the_snapshot.nodes.size(), 0),
+      watch(the_watch) {
+    for (const auto& reservation : snapshot.reservations)
+        for (const auto& name : reservation.nodes)
+            if (auto node = snapshot.node(name)) in_weirs[*node] = 1;
+    for (auto& land : survey(snapshot, the_rules)) {
+        RuleWork work;
+        work.land = std::move(land);
+        work.state.rule = work.rule().name;
+        for (const auto& state : snapshot.ledger.rules)
+            if (state.rule == work.state.rule) work.state = state;
+        work.reservation = snapshot.reservation(work.rule().reservation());
+        work.held.assign(snapshot.nodes.size(), 0);
+        if (work.reservation != nullptr)
+            for (const auto& name : work.reservation->nodes)
+                if (auto node = snapshot.node(name)) work.held[*node] = 1;
+        if (work.works()) borrower_of[work.land.to] = static_cast<int>(rules.size());
+        rules.push_back(std::move(work));
+    }
+    for (const Job& job : snapshot.jobs) {
+        if (job.state != JobState::kPending) continue;
+        const int rule = borrower_rule(job);
+        if (rule < 0) continue;
+        RuleWork& work = rules[static_cast<std::size_t>(rule)];
+        if (may_enter(work.rule(), job)) work.pending.push_back(&job);
+    }
+}
+
+bool Decision::borrows(const RuleWork& work, const Job& job) const {
+    if (job.reservation == work.rule().reservation()) return true;
+    return std::ranges::find(job.partitions, work.land.to) != job.partitions.end();
+}
+
+int Decision::borrower_rule(const Job& job) const {
+    if (job.partitions.empty()) return -1;
+    const PartitionIndex first = job.partitions.front();
+    if (!std::ranges::all_of(job.partitions, [&](PartitionIndex p) { return p == first; })) return -1;
+    return borrower_of[first];
+}
+
+bool Decision::takes_jobs(NodeIndex index) const {
+    const Node& node = snapshot.nodes[index];
+    return node.state != NodeState::kDraining && node.state != NodeState::kDown && node.reservation.empty();
+}
+
+bool Decision::idle_at_home(NodeIndex index) const {
+    const Node& node = snapshot.nodes[index];
+    return (node.state == NodeState::kUp || node.state == NodeState::kPoweredDown) && node.jobs == 0 &&
+           !node.completing && !node.planned && node.reservation.empty() && in_weirs[index] == 0 &&
+           newly_lent[index] == 0;
+}
+
+bool Decision::may_write(const RuleWork& work) const {
+    return work.urgent || !work.state.last_write ||
+           snapshot.at - *work.state.last_write >= 2 * snapshot.backfill_cycle;
+}
+
+void Decision::say(const Job& job, std::string_view sentence) const {
+    if (watches(job)) watch->said.emplace_back(sentence);
+}
+
+void flip(RuleWork& work, Time at) {
+    const Backoff& backoff = work.rule().backoff;
+    RuleState& state = work.state;
+    if (state.last_flip == at) return;
+    const Duration last = std::max(state.backoff, backoff.first);
+    const bool again = state.last_flip && at - *state.last_flip <= 2 * last;
+    state.backoff = std::min(again ? 2 * last : backoff.first, backoff.max);
+    state.last_flip = at;
+    state.lend_after = std::max(state.lend_after.value_or(at), at + state.backoff);
+}
+
+void send_home(Standing& standing, Time at, std::string why, std::optional<JobId> for_job, bool stops_jobs) {
+    Loan& loan = standing.loan;
+    if (!loan.vacating) loan.vacating = Vacating{at, {}, {}, true, {}};
+    loan.vacating->why = std::move(why);
+    loan.vacating->for_job = for_job;
+    loan.vacating->stops_jobs = stops_jobs;
+}
+
+}  // namespace weir::policies

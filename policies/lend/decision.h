@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policies/lend/fit.h"
+#include "policies/lend/territory.h"
+#include "policies/model/plan.h"
+
+namespace weir::policies {
+
+// A loan while it is decided about.
+struct Standing {
+    Loan loan;
+    NodeIndex node = 0;
+    bool held = false;                  // in the reservation now
+    std::vector<const Job*> borrowers;  // running and completing jobs of the borrower on it, by id
+    std::uint32_t others = 0;           // further jobs on it
+
+    bool empty() const { return borrowers.empty() && others == 0; }
+};
+
+// Why a node enters or leaves a reservation, and whose affairs that tells.
+struct Reason {
+    std::string text;
+    std::vector<JobId> jobs;
+};
+
+// One rule while it is decided about.
+struct RuleWork {
+    Territory land;
+    const Reservation* reservation = nullptr;  // as it is; nullptr if missing
+    NodeFlags held;                            // its nodes now
+    std::vector<Standing> loans;               // by node
+    RuleState state;
+    bool urgent = false;                    // its reservation is written in this cycle whatever the spacing
+    std::map<std::string, Reason> reasons;  // of changes that no loan explains, by node
+    RuleReport report;
+    std::vector<const Job*> pending;  // the borrower's, of those who may enter the reservation; by id
+
+    const LendRule& rule() const { return *land.rule; }
+    bool works() const { return land.problem.empty(); }
+    bool vacating_soon(NodeIndex node) const;
+};
+
+// Sentences about one job, gathered while deciding.
+struct Watch {
+    JobId job;
+    std::vector<std::string> said;
+};
+
+// Everything that the stages of one decision share.
+struct Decision {
+    Decision(const Snapshot& snapshot, const std::vector<LendRule>& rules, Watch* watch);
+
+    const Snapshot& snapshot;
+    std::vector<RuleWork> rules;
+    Shapes shapes;
+    std::vector<int> borrower_of;  // by partition: the rule whose `to` it is, or -1
+    NodeFlags in_weirs;            // nodes in a reservation of Weir's now
+    NodeFlags newly_lent;          // nodes that this decision lends
+    NodeFlags claimed;       // nodes that waiting jobs of an owner are about to use or could get by a reclaim
+    Watch* watch = nullptr;  // may be nullptr
+
+    // Whether a borrower's job, running or completing, counts as this rule's.
+    bool borrows(const RuleWork& work, const Job& job) const;
+    // The rule whose partition is the only one that a job may use, or -1.
+    int borrower_rule(const Job& job) const;
+    // Whether new jobs may be placed on a node.
+    bool takes_jobs(NodeIndex node) const;
+    // Whether a node stands idle with its owner.
+    bool idle_at_home(NodeIndex node) const;
+    // Whether the rule's reservation may be written in this cycle.
+    bool may_write(const RuleWork& work) const;
+    void say(const Job& job, std::string_view sentence) const;
+    bool watches(const Job& job) const { return watch != nullptr && watch->job == job.id; }
+};
+
+// Remembers that the owner wanted lent capacity back, so that lending waits the longer the more often that
+// happens.
+void flip(RuleWork& work, Time at);
+
+// A loan leaves the reservation with the next write.
+void send_home(Standing& standing, Time at, std::string why, std::optional<JobId> for_job, bool stops_jobs);
+
+// The stages, in the order in which lend() calls them.
+void reconcile(Decision& decision, RuleWork& work);     // the ledger with what is
+void reclaim(Decision& decision);                       // for owners' waiting jobs; says what they will use
+void restore_idle(Decision& decision, RuleWork& work);  // keep_idle
+void serve_demand(Decision& decision, RuleWork& work);  // new loans, and surplus ones home; fills the report
+void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& notices,
+            std::vector<Step>& ends);
+std::optional<Step> write_reservation(const Decision& decision, RuleWork& work);
+std::vector<Step> sweep(const Decision& decision, const std::vector<char>& reservation_stands);
+std::vector<Step> leave(const Decision& decision);  // of rules held home, once nothing is lent
+
+// Whether a rule's `users` and `accounts` let a job in, as far as they tell: who is in `groups` only Slurm
+// knows.
+bool may_enter(const LendRule& rule, const Job& job);
+
+// Runs them all.
+Plan decide(Decision& decision);
+
+}  // namespace weir::policies

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <set>
+
+#include "policies/lend/decision.h"
+
+namespace weir::policies {
+namespace {
+
+// When a job was told, on whichever of its nodes that was.
+std::optional<Time> told(const RuleWork& work, const Job& job) {
+    std::optional<Time> earliest;
+    for (const Standing& standing : work.loans) {
+        if (!standing.loan.vacating) continue;
+        for (const Notice& notice : standing.loan.vacating->notices)
+            if (notice.job == job.id && (!earliest || notice.at < *earliest)) earliest = notice.at;
+    }
+    return earliest;
+}
+
+}  // namespace
+
+void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& notices,
+            std::vector<Step>& ends) {
+    const Reclaim& terms = work.rule().reclaim;
+    if (terms.then == Ending::kLeave) return;
+    const Time at = decision.snapshot.at;
+    std::set<JobId> seen;
+    for (const Standing& standing : work.loans) {
+        const Loan& loan = standing.loan;
+        if (!loan.vacating || !loan.vacating->stops_jobs || standing.held) continue;
+        for (const Job* job : standing.borrowers) {
+            if (job->state != JobState::kRunning) continue;
+            if (terms.then == Ending::kRequeue && !job->requeueable) continue;
+            if (!seen.insert(job->id).second) continue;
+            const auto since = told(work, *job);
+            if (since && at - *since < terms.notice) continue;
+            std::vector<JobId> jobs{job->id};
+            if (loan.vacating->for_job) jobs.push_back(*loan.vacating->for_job);
+            std::ranges::sort(jobs);
+            const std::string home = loan.node + " goes home to " + loan.from + ": " + loan.vacating->why;
+            if (!since)
+                notices.push_back(
+                    {NotifyJob{job->id, job->label, loan.rule, loan.node, 15, at + terms.notice}, home,
+                     std::move(jobs)});
+            else
+                ends.push_back({EndJob{job->id, job->label, loan.rule, loan.node, terms.then},
+                                "its notice of " + to_text(terms.notice) + " has run out; " + home,
+                                std::move(jobs)});
+        }
+    }
+}
+
+}  // namespace weir::policies
