@@ -95,8 +95,9 @@ struct RuleReport {
     bool operator==(const RuleReport&) const = default;
 };
 
-// What shall be done now, in this order, and what shall be remembered. The ledger is written before the first
-// step is taken; the first step that fails ends the plan, and the next cycle looks anew.
+// What shall be done now, in this order, and what shall be remembered. The ledger is written before the first step is
+// taken; a reservation that cannot be set ends the plan, a job that cannot be changed is passed over, and the next
+// cycle looks anew.
 struct Plan {
     std::vector<Step> steps;
     Ledger ledger;

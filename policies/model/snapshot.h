@@ -111,7 +111,9 @@ struct Job {
     std::optional<Time> started;
     std::optional<Time> begin_set_by_weir;  // the begin time that job_submit_weir gave it
     std::optional<Time> begin;              // begin time, if in the future
+    std::string admin_comment;              // where it holds a token of Weir's; else empty
     Duration time_limit{};               // zero: unlimited
+    bool refused = false;                // Slurm has lately refused to let it name Weir's reservation
     Gpus gpus;                           // running: held in all
     std::vector<NodeIndex> nodes;        // running and completing: where; ascending
     Request request;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/actuate/actuate.h"
+
+#include <algorithm>
+
+#include "plugin/job_submit/token.h"
+#include "plugin/slurm/command.h"
+#include "plugin/slurm/query.h"
+
+namespace weir::actuate {
+namespace {
+
+Result<bool> runs_on(JobId job, const std::string& node) {
+    const auto found = slurm::find_job(job.value);
+    if (!found) return tl::make_unexpected(found.error());
+    if (!found->running) return false;
+    const auto nodes = slurm::expand_hosts(found->nodes);
+    return std::ranges::find(nodes, node) != nodes.end();
+}
+
+class Taker {
+  public:
+    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules) : snapshot_(snapshot), rules_(rules) {}
+
+    Result<void> operator()(const SetReservation& step) const {
+        if (!step.create) return slurm::set_reservation_nodes(step.reservation, step.nodes);
+        slurm::Access access;
+        for (const auto& rule : rules_) {
+            if (rule.name == step.rule) access = {rule.users, rule.accounts, rule.groups};
+        }
+        return slurm::create_reservation(step.reservation, step.nodes, access);
+    }
+
+    Result<void> operator()(const DeleteReservation& step) const { return slurm::delete_reservation(step.reservation); }
+
+    Result<void> operator()(const NameReservation& step) const {
+        slurm::JobChange change;
+        change.reservation = step.reservation;
+        change.start_now = step.start_now;
+        if (const Job* job = snapshot_.job(step.job); job != nullptr && !job->admin_comment.empty())
+            change.admin_comment = job_submit::token::remove(job->admin_comment, job_submit::token::kBegin);
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const NotifyJob& step) const {
+        const auto there = runs_on(step.job, step.node);
+        if (!there) return tl::make_unexpected(there.error());
+        return *there ? slurm::signal_job(step.label, step.signal) : Result<void>{};
+    }
+
+    Result<void> operator()(const EndJob& step) const {
+        const auto there = runs_on(step.job, step.node);
+        if (!there) return tl::make_unexpected(there.error());
+        if (!*there) return {};
+        return step.how == Ending::kCancel ? slurm::cancel_job(step.label) : slurm::requeue_job(step.label);
+    }
+
+  private:
+    const Snapshot& snapshot_;
+    const std::vector<policies::LendRule>& rules_;
+};
+
+}  // namespace
+
+Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules) {
+    return std::visit(Taker(snapshot, rules), step.action);
+}
+
+}  // namespace weir::actuate

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/controller/controller.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "plugin/actuate/actuate.h"
+#include "plugin/config/parse.h"
+#include "plugin/controller/crash_point.h"
+#include "plugin/controller/heartbeat.h"
+#include "plugin/controller/ledger_file.h"
+#include "policies/lend/lend.h"
+
+namespace weir::controller {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRestFactor = 10;           // a cycle is at least so many times as long as observing takes
+constexpr Duration kRefusedRest{60};      // before a job that Slurm refused is tried again
+
+Time now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
+
+std::vector<std::string> reservation_names(const config::Policy& policy) {
+    std::vector<std::string> names;
+    for (const auto& rule : policy.lend) names.push_back(rule.reservation());
+    std::ranges::sort(names);
+    return names;
+}
+
+RuleState& rule_state(Ledger& ledger, const std::string& rule) {
+    auto place = std::ranges::lower_bound(ledger.rules, rule, {}, &RuleState::rule);
+    if (place == ledger.rules.end() || place->rule != rule) {
+        RuleState fresh;
+        fresh.rule = rule;
+        place = ledger.rules.insert(place, std::move(fresh));
+    }
+    return *place;
+}
+
+}  // namespace
+
+Controller::Controller(Files files, config::Policy policy, const slurm::Session& session, Shared& shared,
+                       Metrics& metrics)
+    : files_(std::move(files)),
+      policy_(std::move(policy)),
+      session_(session),
+      shared_(shared),
+      metrics_(metrics),
+      journal_(files_.state / "journal.jsonl") {
+    const auto file = files_.state / "ledger.json";
+    auto ledger = load_ledger(file);
+    if (ledger) {
+        ledger_ = std::move(*ledger);
+        return;
+    }
+    // Slurm holds the loans themselves; what is lost is since when and why.
+    std::error_code failed;
+    std::filesystem::rename(file, file.string() + ".unreadable", failed);
+    spdlog::error("{}; it is kept as {}.unreadable, and loans are taken over as they stand in Slurm",
+                  ledger.error().message, file.string());
+}
+
+void Controller::run() {
+    journal_.event(now(), "start", "weirctld", "");
+    Clock::time_point soonest = Clock::now();
+    Clock::time_point latest = soonest;
+    while (shared_.wait(soonest, latest)) {
+        const auto start = Clock::now();
+        if (shared_.take_reload()) reload();
+        cycle();
+        soonest = start + kRestFactor * observe_time_;
+        latest = std::max(soonest, start + std::chrono::duration_cast<Clock::duration>(policy_.cycle));
+    }
+    journal_.event(now(), "stop", "weirctld", "");
+}
+
+void Controller::reload() {
+    tables_.reread_configuration();
+    auto policy = config::load(files_.policy);
+    if (!policy) {
+        for (const std::string& problem : policy.error()) spdlog::error("{}", problem);
+        spdlog::error("{} is not taken over; the policy read before stays in force", files_.policy.string());
+        journal_.event(now(), "reload", "weirctld", "refused: " + policy.error().front());
+        metrics_.policy_refused(true);
+        return;
+    }
+    metrics_.policy_refused(false);
+    if (*policy != policy_) spdlog::info("{} read anew: {} lending rules", files_.policy.string(), policy->lend.size());
+    policy_ = std::move(*policy);
+    journal_.event(now(), "reload", "weirctld", "");
+}
+
+Result<void> Controller::observe(Snapshot& snapshot) {
+    const auto start = Clock::now();
+    auto loaded = tables_.refresh();
+    if (loaded) {
+        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_);
+        snapshot.ledger = ledger_;
+        std::erase_if(refused_until_, [&](const auto& entry) { return entry.second <= snapshot.at; });
+        for (Job& job : snapshot.jobs) job.refused = refused_until_.contains(job.id);
+    }
+    observe_time_ = Clock::now() - start;
+    return loaded;
+}
+
+void Controller::cycle() {
+    take_orders(now());
+    auto view = std::make_shared<View>();
+    if (auto seen = observe(view->snapshot); !seen) return fail(seen.error().message);
+    if (!problem_.empty()) spdlog::info("slurmctld answers again");
+    problem_.clear();
+
+    const auto start = Clock::now();
+    std::vector<policies::LendRule> acting;
+    for (const auto& rule : policy_.lend) {
+        if (policy_.acts(rule) && !ledger_.paused) acting.push_back(rule);
+    }
+    view->plan = policies::lend(view->snapshot, policy_.lend);
+    // What is only advised must leave no trace in what is remembered, so it is planned apart.
+    const Plan to_take =
+        acting.size() == policy_.lend.size() ? view->plan : policies::lend(view->snapshot, acting);
+    view->decide_time = Clock::now() - start;
+    view->observe_time = observe_time_;
+    view->cluster = session_.cluster();
+    view->policy = policy_;
+    view->cycle = ++cycles_;
+    view->period = std::max<std::chrono::duration<double>>(policy_.cycle, kRestFactor * observe_time_);
+    view->private_data = tables_.private_data();
+    write_heartbeat(view->snapshot);
+    metrics_.update(*view);
+    const std::shared_ptr<const View> published = std::move(view);
+    shared_.publish(published);
+    act(published->snapshot, to_take, acting);
+}
+
+// The last good view stays, with the problem beside it.
+void Controller::fail(const std::string& problem) {
+    if (problem_.empty()) problem_since_ = now();
+    if (problem != problem_) spdlog::warn("{}; trying on", problem);
+    problem_ = problem;
+    metrics_.failed();
+    auto view = std::make_shared<View>();
+    if (const auto last = shared_.view()) *view = *last;
+    view->problem = problem_;
+    view->problem_since = problem_since_;
+    shared_.publish(std::move(view));
+}
+
+void Controller::act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules) {
+    if (!remember(plan.ledger)) return;
+    for (const Step& step : plan.steps) {
+        if (shared_.stopped() || !take_step(snapshot, step, rules)) return;
+    }
+}
+
+// Whether the plan may go on.
+bool Controller::take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules) {
+    const auto taken = actuate::take(step, snapshot, rules);
+    crash_point();
+    const std::string error = taken ? "" : taken.error().message;
+    journal_.step(now(), step, error);
+    metrics_.step_taken(step, error.empty());
+    if (taken) {
+        spdlog::info("{}: {}", to_text(step.action), step.why);
+        Ledger ledger = ledger_;
+        record(ledger, step, now());
+        return remember(ledger);
+    }
+    spdlog::warn("{} failed: {}", to_text(step.action), error);
+    if (const auto* name = std::get_if<NameReservation>(&step.action)) {
+        refused_until_[name->job] = now() + kRefusedRest;
+        return true;
+    }
+    return !std::holds_alternative<SetReservation>(step.action);
+}
+
+bool Controller::remember(const Ledger& ledger) {
+    if (ledger == ledger_) return true;
+    crash_point();
+    if (auto saved = save_ledger(files_.state / "ledger.json", ledger); !saved) {
+        spdlog::error("{}; nothing is done until the ledger can be written", saved.error().message);
+        return false;
+    }
+    ledger_ = ledger;
+    crash_point();
+    return true;
+}
+
+void Controller::write_heartbeat(const Snapshot& snapshot) {
+    // While paused it goes stale, and submissions use the reservation as it stands.
+    if (ledger_.paused) return;
+    const auto valid_for =
+        std::max<std::chrono::duration<double>>(3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
+        3 * kRestFactor * std::chrono::duration<double>(observe_time_);
+    const std::string text = heartbeat_text(snapshot, policy_, std::chrono::ceil<Duration>(valid_for));
+    if (auto written = replace_file(files_.state / "heartbeat", text, false); !written)
+        spdlog::error("{}", written.error().message);
+}
+
+void Controller::take_orders(Time at) {
+    for (const auto& order : shared_.take_orders()) order->done.set_value(carry_out(*order, at));
+}
+
+std::string Controller::carry_out(const Order& order, Time at) {
+    for (const std::string& rule : order.rules) {
+        if (std::ranges::find(policy_.lend, rule, &policies::LendRule::name) == policy_.lend.end())
+            return "no lending rule is named " + rule;
+    }
+    std::vector<std::string> rules = order.rules;
+    if (rules.empty()) {
+        for (const auto& rule : policy_.lend) rules.push_back(rule.name);
+    }
+    Ledger ledger = ledger_;
+    std::string event;
+    switch (order.kind) {
+        case Order::Kind::kPause:
+            event = "pause";
+            ledger.paused = true;
+            ledger.paused_by = order.by;
+            break;
+        case Order::Kind::kResume:
+            event = "resume";
+            ledger.paused = false;
+            ledger.paused_by.clear();
+            for (const std::string& rule : rules) rule_state(ledger, rule).held_home = false;
+            break;
+        case Order::Kind::kReturn:
+            event = "return";
+            for (const std::string& rule : rules) rule_state(ledger, rule).held_home = true;
+            break;
+    }
+    if (!remember(ledger)) return "the ledger cannot be written; see weirctld's log";
+    std::string which;
+    for (const std::string& rule : rules) which += (which.empty() ? "" : " ") + rule;
+    journal_.event(at, event, order.by, which);
+    spdlog::info("{} by {}: {}", event, order.by, which);
+    return {};
+}
+
+}  // namespace weir::controller

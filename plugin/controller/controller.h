@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <map>
+
+#include "plugin/config/policy.h"
+#include "plugin/controller/journal.h"
+#include "plugin/controller/metrics.h"
+#include "plugin/controller/shared.h"
+#include "plugin/observe/observe.h"
+#include "plugin/slurm/session.h"
+
+namespace weir::controller {
+
+// The control loop: observe, decide, act, and again. It may be killed at any instant; the next one goes on from what
+// Slurm holds and what the ledger says.
+class Controller {
+  public:
+    struct Files {
+        std::filesystem::path policy;  // weir.yaml
+        std::filesystem::path state;   // <StateSaveLocation>/weir: ledger, journal, heartbeat, lock
+    };
+
+    Controller(Files files, config::Policy policy, const slurm::Session& session, Shared& shared, Metrics& metrics);
+
+    // Until `shared` is stopped.
+    void run();
+
+  private:
+    void cycle();
+    void reload();
+    void take_orders(Time now);
+    std::string carry_out(const Order& order, Time now);
+    Result<void> observe(Snapshot& snapshot);
+    void act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules);
+    bool take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules);
+    bool remember(const Ledger& ledger);
+    void write_heartbeat(const Snapshot& snapshot);
+    void fail(const std::string& problem);
+
+    Files files_;
+    config::Policy policy_;
+    const slurm::Session& session_;
+    Shared& shared_;
+    Metrics& metrics_;
+    Journal journal_;
+    slurm::Tables tables_;
+    observe::UserNames users_;
+    Ledger ledger_;
+    std::map<JobId, Time> refused_until_;  // jobs that Slurm would not let name the reservation
+    std::uint64_t cycles_ = 0;
+    std::chrono::steady_clock::duration observe_time_{};
+    std::string problem_;
+    Time problem_since_{};
+};
+
+}  // namespace weir::controller

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/controller/heartbeat.h"
+
+#include <pwd.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "plugin/job_submit/heartbeat.h"
+
+namespace weir::controller {
+namespace {
+
+// Nodes of equal make, counted.
+std::vector<job_submit::Shape> shapes(const Snapshot& snapshot, const Reservation& reservation) {
+    using Make = std::tuple<int, std::int64_t, std::vector<std::pair<std::string, int>>>;
+    std::map<Make, int> counts;
+    for (const std::string& name : reservation.nodes) {
+        const auto index = snapshot.node(name);
+        if (!index) continue;
+        const Node& node = snapshot.nodes[*index];
+        std::vector<std::pair<std::string, int>> gpus;
+        for (const GpuPool& pool : node.gpus) gpus.emplace_back(pool.type, pool.total);
+        ++counts[{node.cpus, node.memory, std::move(gpus)}];
+    }
+    std::vector<job_submit::Shape> list;
+    for (const auto& [make, count] : counts) {
+        const auto& [cpus, memory, gpus] = make;
+        job_submit::Shape shape;
+        shape.nodes = count;
+        shape.cpus = cpus;
+        shape.memory = memory;
+        for (const auto& [type, total] : gpus) shape.gpus.push_back({type, total, 0});
+        list.push_back(std::move(shape));
+    }
+    return list;
+}
+
+}  // namespace
+
+std::string heartbeat_text(const Snapshot& snapshot, const config::Policy& policy, Duration valid_for) {
+    job_submit::Heartbeat heartbeat;
+    heartbeat.at = snapshot.at.time_since_epoch().count();
+    heartbeat.valid_for = valid_for;
+    for (const auto& rule : policy.lend) {
+        const Reservation* reservation = snapshot.reservation(rule.reservation());
+        const auto state = std::ranges::find(snapshot.ledger.rules, rule.name, &RuleState::rule);
+        const bool held_home = state != snapshot.ledger.rules.end() && state->held_home;
+        if (!policy.acts(rule) || held_home || reservation == nullptr) continue;
+        job_submit::Rule entry;
+        entry.partition = rule.to;
+        entry.reservation = reservation->name;
+        entry.restricted = !rule.users.empty() || !rule.accounts.empty() || !rule.groups.empty();
+        entry.accounts = rule.accounts;
+        for (const std::string& user : rule.users) {
+            if (const passwd* found = getpwnam(user.c_str())) entry.uids.push_back(found->pw_uid);
+        }
+        entry.shapes = shapes(snapshot, *reservation);
+        heartbeat.rules.push_back(std::move(entry));
+    }
+    return job_submit::to_text(heartbeat);
+}
+
+}  // namespace weir::controller

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/controller/metrics.h"
+
+#include <httplib.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <charconv>
+#include <thread>
+
+namespace weir::controller {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+
+const char* kind_of(const Step& step) {
+    static constexpr const char* kKinds[] = {"set_reservation", "delete_reservation", "name_reservation", "notify_job",
+                                             "end_job"};
+    static_assert(std::size(kKinds) == std::variant_size_v<Action>);
+    return kKinds[step.action.index()];
+}
+
+}  // namespace
+
+struct Metrics::Parts {
+    prometheus::Registry registry;
+    prometheus::Family<prometheus::Gauge>& nodes =
+        BuildGauge().Name("weir_rule_nodes").Help("Nodes of a lending rule, by what they are to it").Register(registry);
+    prometheus::Family<prometheus::Gauge>& waiting =
+        BuildGauge().Name("weir_rule_waiting_jobs").Help("Borrower's jobs that wait for capacity").Register(registry);
+    prometheus::Family<prometheus::Gauge>& free_gpus = BuildGauge()
+                                                           .Name("weir_rule_borrower_free_gpus")
+                                                           .Help("GPUs ready for the borrower and not in use")
+                                                           .Register(registry);
+    prometheus::Family<prometheus::Counter>& steps =
+        BuildCounter().Name("weir_steps_total").Help("Steps taken, by kind and outcome").Register(registry);
+    prometheus::Gauge& last_cycle = BuildGauge()
+                                        .Name("weir_last_cycle_timestamp_seconds")
+                                        .Help("When the last good cycle looked at Slurm")
+                                        .Register(registry)
+                                        .Add({});
+    prometheus::Family<prometheus::Gauge>& cycle_seconds =
+        BuildGauge().Name("weir_cycle_seconds").Help("What the last good cycle took, by stage").Register(registry);
+    prometheus::Counter& cycles =
+        BuildCounter().Name("weir_cycles_total").Help("Cycles that saw Slurm").Register(registry).Add({});
+    prometheus::Counter& failures = BuildCounter()
+                                        .Name("weir_cycle_failures_total")
+                                        .Help("Cycles in which slurmctld did not answer")
+                                        .Register(registry)
+                                        .Add({});
+    prometheus::Gauge& paused =
+        BuildGauge().Name("weir_paused").Help("1 while an administrator has paused Weir").Register(registry).Add({});
+    prometheus::Gauge& refused = BuildGauge()
+                                     .Name("weir_policy_refused")
+                                     .Help("1 while weir.yaml has errors and an older policy is in force")
+                                     .Register(registry)
+                                     .Add({});
+    httplib::Server server;
+    std::thread thread;
+};
+
+Metrics::Metrics() : parts_(std::make_unique<Parts>()) {}
+
+Metrics::~Metrics() {
+    if (!parts_->thread.joinable()) return;
+    parts_->server.stop();
+    parts_->thread.join();
+}
+
+Result<void> Metrics::serve(const std::string& listen) {
+    const auto colon = listen.rfind(':');
+    int port = 0;
+    const char* first = listen.data() + colon + 1;
+    if (colon == std::string::npos ||
+        std::from_chars(first, listen.data() + listen.size(), port).ec != std::errc{})
+        return failure("metrics.listen: \"" + listen + "\" is not host:port");
+    std::string host = listen.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    parts_->server.new_task_queue = [] { return new httplib::ThreadPool(2); };
+    parts_->server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+        response.set_content(prometheus::TextSerializer().Serialize(parts_->registry.Collect()),
+                             "text/plain; version=0.0.4");
+    });
+    if (!parts_->server.bind_to_port(host.c_str(), port))
+        return failure("metrics.listen: cannot listen on " + listen + "; no metrics are served");
+    parts_->thread = std::thread([this] { parts_->server.listen_after_bind(); });
+    // stop() has an effect only on a server that runs.
+    while (!parts_->server.is_running()) std::this_thread::yield();
+    return {};
+}
+
+void Metrics::update(const View& view) {
+    for (const RuleReport& rule : view.plan.rules) {
+        const auto set = [&](const char* what, int value) {
+            parts_->nodes.Add({{"rule", rule.rule}, {"state", what}}).Set(value);
+        };
+        set("own", rule.own);
+        set("lendable", rule.lendable);
+        set("lent", rule.lent);
+        set("vacating", rule.vacating);
+        set("owner_idle", rule.owner_idle);
+        set("wanted", rule.wanted);
+        parts_->waiting.Add({{"rule", rule.rule}}).Set(rule.waiting_jobs);
+        parts_->free_gpus.Add({{"rule", rule.rule}}).Set(rule.borrower_free_gpus);
+    }
+    parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
+    parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
+    parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());
+    parts_->paused.Set(view.snapshot.ledger.paused ? 1 : 0);
+    parts_->cycles.Increment();
+}
+
+void Metrics::failed() { parts_->failures.Increment(); }
+
+void Metrics::step_taken(const Step& step, bool succeeded) {
+    parts_->steps.Add({{"kind", kind_of(step)}, {"outcome", succeeded ? "done" : "failed"}}).Increment();
+}
+
+void Metrics::policy_refused(bool refused) { parts_->refused.Set(refused ? 1 : 0); }
+
+}  // namespace weir::controller

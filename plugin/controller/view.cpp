@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/controller/view.h"
+
+#include <fmt/chrono.h>
+#include <slurm/slurm.h>
+
+#include <algorithm>
+#include <set>
+#include <span>
+#include <string_view>
+
+#include "policies/lend/lend.h"
+
+#ifndef WEIR_VERSION
+#define WEIR_VERSION "unknown"
+#endif
+
+namespace weir::controller {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::int64_t seconds(Time time) { return time.time_since_epoch().count(); }
+json optional_seconds(const std::optional<Time>& time) { return time ? json(seconds(*time)) : json(nullptr); }
+
+bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs) {
+    if (reader.privileged || (view.private_data & PRIVATE_DATA_JOBS) == 0) return true;
+    return std::ranges::all_of(jobs, [&](JobId id) {
+        const Job* job = view.snapshot.job(id);
+        return job != nullptr && job->uid == reader.uid;
+    });
+}
+
+json refused(const std::string& why) { return {{"error", why}}; }
+
+bool may_see_reservations(const View& view, const Reader& reader) {
+    return reader.privileged || (view.private_data & (PRIVATE_DATA_RESERVATIONS | PRIVATE_DATA_NODES)) == 0;
+}
+
+json rule_to_json(const View& view, const RuleReport& report) {
+    const auto rule = std::ranges::find(view.policy.lend, report.rule, &policies::LendRule::name);
+    const auto state = std::ranges::find(view.snapshot.ledger.rules, report.rule, &RuleState::rule);
+    const bool acts = rule != view.policy.lend.end() && view.policy.acts(*rule);
+    return {{"name", report.rule},
+            {"reservation", report.reservation},
+            {"mode", acts ? "act" : "advise"},
+            {"from", report.from},
+            {"to", report.to},
+            {"own_nodes", report.own},
+            {"lendable_nodes", report.lendable},
+            {"lent_nodes", report.lent},
+            {"vacating_nodes", report.vacating},
+            {"owner_idle_nodes", report.owner_idle},
+            {"borrower_free_gpus", report.borrower_free_gpus},
+            {"wanted_nodes", report.wanted},
+            {"waiting_jobs", report.waiting_jobs},
+            {"held_home", state != view.snapshot.ledger.rules.end() && state->held_home},
+            {"held_back", report.held_back},
+            {"problem", report.problem}};
+}
+
+json partition_to_json(const View& view, const std::set<std::string_view>& lent_nodes, const Partition& partition) {
+    int idle = 0, lent = 0, gpus = 0, gpus_used = 0, gpus_lent = 0;
+    for (const NodeIndex index : partition.nodes) {
+        const Node& node = view.snapshot.nodes[index];
+        int total = 0;
+        for (const GpuPool& pool : node.gpus) {
+            total += pool.total;
+            gpus_used += pool.used;
+        }
+        gpus += total;
+        if (lent_nodes.contains(node.name)) {
+            ++lent;
+            gpus_lent += total;
+        }
+        if (node.jobs == 0 && node.state == NodeState::kUp && !node.completing) ++idle;
+    }
+    return {{"name", partition.name}, {"nodes", partition.nodes.size()}, {"idle_nodes", idle},   {"lent_nodes", lent},
+            {"gpus", gpus},           {"gpus_used", gpus_used},          {"gpus_lent", gpus_lent}};
+}
+
+}  // namespace
+
+std::string utc(Time time) {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds(time))));
+}
+
+json step_to_json(const Step& step) {
+    json object{{"do", to_text(step.action)}, {"why", step.why}};
+    std::visit(
+        [&](const auto& action) {
+            using Taken = std::decay_t<decltype(action)>;
+            if constexpr (std::is_same_v<Taken, SetReservation>) {
+                object["kind"] = "set_reservation";
+                object["rule"] = action.rule;
+                object["nodes"] = action.nodes;
+                object["added"] = action.added;
+                object["removed"] = action.removed;
+            } else if constexpr (std::is_same_v<Taken, DeleteReservation>) {
+                object["kind"] = "delete_reservation";
+                object["rule"] = action.rule;
+            } else if constexpr (std::is_same_v<Taken, NameReservation>) {
+                object["kind"] = "name_reservation";
+                object["job"] = action.job.value;
+            } else {
+                object["kind"] = std::is_same_v<Taken, NotifyJob> ? "notify_job" : "end_job";
+                object["rule"] = action.rule;
+                object["node"] = action.node;
+                object["job"] = action.job.value;
+            }
+        },
+        step.action);
+    json jobs = json::array();
+    for (const JobId id : step.jobs) jobs.push_back(id.value);
+    object["for_jobs"] = jobs;
+    return object;
+}
+
+json status_to_json(const View& view) {
+    json partitions = json::array();
+    std::set<std::string_view> lent_nodes;
+    for (const Loan& loan : view.snapshot.ledger.loans) {
+        if (!loan.vacating) lent_nodes.insert(loan.node);
+    }
+    for (const Partition& partition : view.snapshot.partitions)
+        partitions.push_back(partition_to_json(view, lent_nodes, partition));
+    json rules = json::array();
+    for (const RuleReport& report : view.plan.rules) rules.push_back(rule_to_json(view, report));
+    const Ledger& ledger = view.snapshot.ledger;
+    return {{"cluster", view.cluster},
+            {"version", WEIR_VERSION},
+            {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
+            {"paused", ledger.paused},
+            {"paused_by", ledger.paused_by},
+            {"healthy", view.problem.empty()},
+            {"problem", view.problem},
+            {"problem_since", view.problem.empty() ? json(nullptr) : json(seconds(view.problem_since))},
+            {"cycle",
+             {{"number", view.cycle},
+              {"at", seconds(view.snapshot.at)},
+              {"period_seconds", view.period.count()},
+              {"observe_seconds", view.observe_time.count()},
+              {"decide_seconds", view.decide_time.count()}}},
+            {"partitions", partitions},
+            {"rules", rules}};
+}
+
+json plan_to_json(const View& view, const Reader& reader) {
+    json steps = json::array();
+    for (const Step& step : view.plan.steps) {
+        if (!may_see(view, reader, step.jobs)) continue;
+        steps.push_back(step_to_json(step));
+    }
+    json rules = json::array();
+    for (const RuleReport& report : view.plan.rules) rules.push_back(rule_to_json(view, report));
+    return {{"at", seconds(view.snapshot.at)},
+            {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
+            {"paused", view.snapshot.ledger.paused},
+            {"steps", steps},
+            {"rules", rules}};
+}
+
+json loans_to_json(const View& view, const Reader& reader) {
+    if (!may_see_reservations(view, reader)) return refused("reservations are private here (PrivateData in slurm.conf)");
+    json loans = json::array();
+    for (const Loan& loan : view.snapshot.ledger.loans) {
+        std::vector<JobId> named;
+        if (loan.for_job) named.push_back(*loan.for_job);
+        if (loan.vacating && loan.vacating->for_job) named.push_back(*loan.vacating->for_job);
+        const bool visible = may_see(view, reader, named);
+        const auto rule = std::ranges::find(view.policy.lend, loan.rule, &policies::LendRule::name);
+        json jobs = json::array();
+        if (const auto index = view.snapshot.node(loan.node)) {
+            for (const Job& job : view.snapshot.jobs) {
+                if (job.state == JobState::kPending || !std::ranges::binary_search(job.nodes, *index)) continue;
+                if (may_see(view, reader, {job.id})) jobs.push_back(job.label);
+            }
+        }
+        const std::string hidden = "(another user's job)";
+        loans.push_back({{"node", loan.node},
+                         {"rule", loan.rule},
+                         {"from", loan.from},
+                         {"to", rule != view.policy.lend.end() ? rule->to : ""},
+                         {"since", seconds(loan.since)},
+                         {"why", visible ? loan.why : hidden},
+                         {"state", loan.vacating ? "vacating" : loan.unused_since ? "unused" : "used"},
+                         {"unused_since", optional_seconds(loan.unused_since)},
+                         {"vacating_since", loan.vacating ? json(seconds(loan.vacating->since)) : json(nullptr)},
+                         {"vacating_why", loan.vacating ? (visible ? loan.vacating->why : hidden) : ""},
+                         {"jobs", jobs}});
+    }
+    return {{"at", seconds(view.snapshot.at)}, {"loans", loans}};
+}
+
+json explain_to_json(const View& view, const Reader& reader, const std::string& name) {
+    std::vector<const Job*> found;
+    for (const Job& job : view.snapshot.jobs) {
+        // "17" also names the tasks of array 17 that have no record of their own yet, and its running tasks.
+        if (job.label == name || std::to_string(job.id.value) == name || job.label.starts_with(name + "_"))
+            found.push_back(&job);
+    }
+    std::erase_if(found, [&](const Job* job) { return !may_see(view, reader, {job->id}); });
+    if (found.empty())
+        return refused("no pending or running job " + name + (reader.privileged ? "" : " that you may see") +
+                       "; one that has ended is in `sacct -j " + name + "`");
+    constexpr std::size_t kMost = 20;
+    json jobs = json::array();
+    for (const Job* job : std::span(found).first(std::min(kMost, found.size()))) {
+        json partitions = json::array();
+        for (const PartitionIndex index : job->partitions) partitions.push_back(view.snapshot.partitions[index].name);
+        jobs.push_back({{"job", job->label},
+                        {"user", job->user},
+                        {"partitions", partitions},
+                        {"state", job->state == JobState::kPending   ? "PENDING"
+                                  : job->state == JobState::kRunning ? "RUNNING"
+                                                                     : "COMPLETING"},
+                        {"reason", job->reason},
+                        {"why", policies::explain(view.snapshot, view.policy.lend, view.plan, *job)}});
+    }
+    return {{"at", seconds(view.snapshot.at)}, {"jobs", jobs}, {"more", found.size() > kMost ? found.size() - kMost : 0}};
+}
+
+}  // namespace weir::controller

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/slurm/query.h"
+#include "policies/model/snapshot.h"
+
+namespace weir::observe {
+
+// What the conversion remembers from one cycle to the next, since it never changes: names of users by id.
+class UserNames {
+  public:
+    const std::string& of(std::uint32_t uid);
+
+  private:
+    std::unordered_map<std::uint32_t, std::string> names_;
+};
+
+// Slurm's tables as a Snapshot at time `at`, without a ledger. `reservations` are the names that are Weir's own,
+// sorted; every other reservation that has not ended makes its nodes foreign.
+Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
+                     UserNames& users);
+
+// What a job asks for, in the model's terms.
+Request to_request(const slurm_job_info_t& job);
+
+// Whether capacity, a begin time or something else keeps a pending job waiting.
+WaitsFor to_waits_for(const slurm_job_info_t& job);
+
+NodeState to_state(std::uint32_t slurm_node_state);
+
+}  // namespace weir::observe

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/result.h"
+
+namespace weir::slurm {
+
+// Who may use a reservation. All empty: everybody. `users` and `groups` exclude each other.
+struct Access {
+    std::vector<std::string> users;
+    std::vector<std::string> accounts;
+    std::vector<std::string> groups;
+};
+
+// A standing reservation as Weir makes it: from now on without end, around running jobs (IGNORE_JOBS), and one whose
+// end holds no job (NO_HOLD_JOBS_AFTER_END). `nodes` must not be empty.
+Result<void> create_reservation(const std::string& name, const std::vector<std::string>& nodes, const Access& access);
+
+// Replaces the node list; running and waiting jobs are left as they are. A wrong name is refused as a whole.
+Result<void> set_reservation_nodes(const std::string& name, const std::vector<std::string>& nodes);
+
+// Already gone counts as done.
+Result<void> delete_reservation(const std::string& name);
+
+// What to change of a pending or running job; absent fields stay.
+struct JobChange {
+    std::optional<std::string> reservation;  // empty: none
+    std::optional<std::string> admin_comment;
+    bool start_now = false;  // takes away the begin time
+};
+
+// Jobs are named as Slurm's commands name them: "17", "17_4", "17_[5-9]".
+Result<void> update_job(const std::string& job, const JobChange& change);
+Result<void> signal_job(const std::string& job, int signal);  // the batch script and all steps
+Result<void> requeue_job(const std::string& job);
+Result<void> cancel_job(const std::string& job);
+
+}  // namespace weir::slurm

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/slurm/query.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "plugin/slurm/session.h"
+
+// Exported by every libslurm from 22.05 on, in no public header: the counterpart of slurm_get_statistics().
+extern "C" void slurm_free_stats_response_msg(stats_info_response_msg_t* message);
+
+namespace weir::slurm {
+namespace {
+
+// Loads a table with `load(update_time, &raw)` unless it is unchanged.
+template <class Message, class Load>
+Result<void> refresh_table(Message& table, const char* what, Load load) {
+    typename Message::pointer raw = nullptr;
+    const time_t since = table ? table->last_update : 0;
+    if (load(since, &raw) == SLURM_SUCCESS) {
+        table.reset(raw);
+        return {};
+    }
+    if (errno == SLURM_NO_CHANGE_IN_DATA && table) return {};
+    return failure(std::string("asking slurmctld for its ") + what + ": " + last_error(), errno);
+}
+
+Result<std::chrono::microseconds> load_backfill_cycle() {
+    stats_info_request_msg_t request{};
+    request.command_id = STAT_COMMAND_GET;
+    stats_info_response_msg_t* raw = nullptr;
+    if (slurm_get_statistics(&raw, &request) != SLURM_SUCCESS)
+        return failure("asking slurmctld for its statistics: " + last_error(), errno);
+    const std::chrono::microseconds cycle(raw->bf_cycle_last);
+    slurm_free_stats_response_msg(raw);
+    return cycle;
+}
+
+}  // namespace
+
+Result<void> Tables::load_configuration() {
+    slurm_conf_t* conf = nullptr;
+    if (slurm_load_ctl_conf(0, &conf) != SLURM_SUCCESS)
+        return failure("asking slurmctld for its configuration: " + last_error(), errno);
+    private_data_ = conf->private_data;
+    const bool tree = conf->topology_plugin != nullptr && std::string(conf->topology_plugin) == "topology/tree";
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+    slurm_free_conf(conf);
+#else
+    slurm_free_ctl_conf(conf);
+#endif
+    leaf_switches_.clear();
+    if (tree) {
+        topo_info_response_msg_t* raw = nullptr;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
+        const int status = slurm_load_topo(&raw, nullptr);
+#else
+        const int status = slurm_load_topo(&raw);
+#endif
+        if (status != SLURM_SUCCESS) return failure("asking slurmctld for its topology: " + last_error(), errno);
+        const TopologyMessage topology(raw);
+#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(25, 5, 0)
+        for (std::uint32_t i = 0; i < topology->record_count; ++i) {
+            const topo_info_t& entry = topology->topo_array[i];
+            if (entry.level == 0 && entry.nodes != nullptr)
+                leaf_switches_.push_back({entry.name, expand_hosts(entry.nodes)});
+        }
+#endif
+    }
+    configuration_known_ = true;
+    return {};
+}
+
+Result<void> Tables::refresh() {
+    if (!configuration_known_) {
+        if (auto loaded = load_configuration(); !loaded) return loaded;
+    }
+    auto loaded = refresh_table(partitions_, "partitions", [](time_t since, partition_info_msg_t** raw) {
+        return slurm_load_partitions(since, raw, SHOW_ALL);
+    });
+    if (!loaded) return loaded;
+    loaded = refresh_table(reservations_, "reservations", [](time_t since, reserve_info_msg_t** raw) {
+        return slurm_load_reservations(since, raw);
+    });
+    if (!loaded) return loaded;
+    loaded = refresh_table(nodes_, "nodes", [](time_t since, node_info_msg_t** raw) {
+        return slurm_load_node(since, raw, SHOW_ALL | SHOW_DETAIL);
+    });
+    if (!loaded) return loaded;
+    loaded = refresh_table(jobs_, "jobs", [](time_t since, job_info_msg_t** raw) {
+        return slurm_load_jobs(since, raw, SHOW_ALL);
+    });
+    if (!loaded) return loaded;
+    const auto cycle = load_backfill_cycle();
+    if (!cycle) return tl::make_unexpected(cycle.error());
+    backfill_cycle_ = *cycle;
+    return {};
+}
+
+Result<JobWhereabouts> find_job(std::uint32_t job_id) {
+    job_info_msg_t* raw = nullptr;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+    slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+    id.job_id = job_id;
+    const int status = slurm_load_job(&raw, id, SHOW_ALL);
+#else
+    const int status = slurm_load_job(&raw, job_id, SHOW_ALL);
+#endif
+    if (status != SLURM_SUCCESS) {
+        if (errno == ESLURM_INVALID_JOB_ID) return JobWhereabouts{};
+        return failure("asking slurmctld for job " + std::to_string(job_id) + ": " + last_error(), errno);
+    }
+    const JobsMessage jobs(raw);
+    for (std::uint32_t i = 0; i < jobs->record_count; ++i) {
+        const slurm_job_info_t& job = jobs->job_array[i];
+        if (job.job_id != job_id) continue;
+        const auto state = job.job_state & JOB_STATE_BASE;
+        const bool running = (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
+        return JobWhereabouts{running, job.nodes != nullptr ? job.nodes : ""};
+    }
+    return JobWhereabouts{};
+}
+
+std::vector<std::string> expand_hosts(const std::string& expression) {
+    std::vector<std::string> names;
+    hostlist_t list = slurm_hostlist_create(expression.c_str());
+    if (list == nullptr) return names;
+    while (char* name = slurm_hostlist_shift(list)) {
+        names.emplace_back(name);
+        std::free(name);
+    }
+    slurm_hostlist_destroy(list);
+    return names;
+}
+
+}  // namespace weir::slurm

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "plugin/result.h"
+#include "plugin/slurm/handles.h"
+
+namespace weir::slurm {
+
+// One leaf switch of Slurm's tree topology and the nodes under it.
+struct LeafSwitch {
+    std::string name;
+    std::vector<std::string> nodes;
+};
+
+// Slurm's tables as last loaded. Asks only for what changed since (update_time): an unchanged table costs one small
+// RPC and no copy. Each call blocks for at most Slurm's MessageTimeout and its retries.
+class Tables {
+  public:
+    // Nodes are asked before jobs, so that a job that starts in between is seen on its node by one of the two.
+    Result<void> refresh();
+
+    const node_info_msg_t& nodes() const { return *nodes_; }
+    const partition_info_msg_t& partitions() const { return *partitions_; }
+    const reserve_info_msg_t& reservations() const { return *reservations_; }
+    const job_info_msg_t& jobs() const { return *jobs_; }
+    const std::vector<LeafSwitch>& leaf_switches() const { return leaf_switches_; }
+    std::chrono::microseconds backfill_cycle() const { return backfill_cycle_; }
+    std::uint16_t private_data() const { return private_data_; }
+
+    // Forget the topology and slurm.conf's flags, which have no update time: they are asked for again.
+    void reread_configuration() { configuration_known_ = false; }
+
+  private:
+    Result<void> load_configuration();
+
+    NodesMessage nodes_;
+    PartitionsMessage partitions_;
+    ReservationsMessage reservations_;
+    JobsMessage jobs_;
+    std::vector<LeafSwitch> leaf_switches_;
+    std::chrono::microseconds backfill_cycle_{};
+    std::uint16_t private_data_ = 0;
+    bool configuration_known_ = false;
+};
+
+// Where a job is right now, asked of Slurm at this moment.
+struct JobWhereabouts {
+    bool running = false;
+    std::string nodes;  // Slurm's own host list expression
+};
+Result<JobWhereabouts> find_job(std::uint32_t job_id);
+
+// The names in "t[1-3],i7".
+std::vector<std::string> expand_hosts(const std::string& expression);
+
+}  // namespace weir::slurm
