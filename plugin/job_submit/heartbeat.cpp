@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/job_submit/heartbeat.h"
+
+#include <algorithm>
+#include <charconv>
+#include <concepts>
+
+namespace weir::job_submit {
+namespace {
+
+constexpr std::string_view kHeader = "weir heartbeat 1";
+constexpr std::string_view kEnd = "end";
+constexpr int kMaxCount = 1 << 24;  // of nodes, CPUs, GPUs: sums and products of sane numbers stay in 64 bits
+
+bool has_control_character(std::string_view text) {
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+bool writable(const Rule& rule) {
+    if (rule.partition.empty() || rule.reservation.empty()) return false;
+    if (has_control_character(rule.partition) || has_control_character(rule.reservation)) return false;
+    for (const Shape& shape : rule.shapes) {
+        for (const GpuPool& pool : shape.gpus) {
+            if (has_control_character(pool.type) || pool.type.find_first_of(" =") != std::string::npos)
+                return false;
+        }
+    }
+    return std::ranges::none_of(rule.accounts, has_control_character);
+}
+
+void append_rule(std::string& text, const Rule& rule) {
+    text += "rule\npartition " + rule.partition + "\nreservation " + rule.reservation + "\n";
+    text += rule.restricted ? "restricted yes\n" : "restricted no\n";
+    if (!rule.uids.empty()) {
+        text += "uids";
+        for (const std::uint32_t uid : rule.uids) text += " " + std::to_string(uid);
+        text += "\n";
+    }
+    for (const std::string& account : rule.accounts) text += "account " + account + "\n";
+    for (const Shape& shape : rule.shapes) {
+        text += "shape " + std::to_string(shape.nodes) + " " + std::to_string(shape.cpus) + " " +
+                std::to_string(shape.memory);
+        for (const GpuPool& pool : shape.gpus) text += " " + pool.type + "=" + std::to_string(pool.total);
+        text += "\n";
+    }
+}
+
+// A whole number, not negative, and nothing else.
+template <std::integral Number>
+bool read_number(std::string_view word, Number& number) {
+    const char* const end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, number);
+    return error == std::errc{} && stop == end && number >= 0;
+}
+
+bool read_count(std::string_view word, int& number) {
+    return read_number(word, number) && number <= kMaxCount;
+}
+
+// Takes the text up to the separator off its front; the separator goes too.
+std::string_view take(std::string_view& text, char separator) {
+    const auto cut = std::min(text.find(separator), text.size());
+    const std::string_view part = text.substr(0, cut);
+    text.remove_prefix(std::min(cut + 1, text.size()));
+    return part;
+}
+
+bool read_uids(std::string_view value, std::vector<std::uint32_t>& uids) {
+    while (!value.empty()) {
+        if (!read_number(take(value, ' '), uids.emplace_back())) return false;
+    }
+    return true;
+}
+
+bool read_shape(std::string_view value, Shape& shape) {
+    if (!read_count(take(value, ' '), shape.nodes) || !read_count(take(value, ' '), shape.cpus) ||
+        !read_number(take(value, ' '), shape.memory)) {
+        return false;
+    }
+    while (!value.empty()) {
+        std::string_view word = take(value, ' ');
+        if (word.find('=') == std::string_view::npos) return false;
+        GpuPool& pool = shape.gpus.emplace_back();
+        pool.type = take(word, '=');
+        if (!read_count(word, pool.total)) return false;
+    }
+    return true;
+}
+
+bool read_rule_line(std::string_view key, std::string_view value, Rule& rule) {
+    if (key == "partition") {
+        rule.partition = value;
+    } else if (key == "reservation") {
+        rule.reservation = value;
+    } else if (key == "restricted") {
+        rule.restricted = value != "no";
+        return value == "yes" || value == "no";
+    } else if (key == "uids") {
+        return read_uids(value, rule.uids);
+    } else if (key == "account") {
+        rule.accounts.emplace_back(value);
+    } else if (key == "shape") {
+        return read_shape(value, rule.shapes.emplace_back());
+    }
+    return true;
+}
+
+bool read_line(std::string_view key, std::string_view value, Heartbeat& heartbeat) {
+    if (key == "rule") {
+        heartbeat.rules.emplace_back();
+        return true;
+    }
+    if (!heartbeat.rules.empty()) return read_rule_line(key, value, heartbeat.rules.back());
+    if (key == "at") return read_number(value, heartbeat.at);
+    if (key == "valid_for") {
+        std::uint32_t seconds = 0;
+        if (!read_number(value, seconds)) return false;
+        heartbeat.valid_for = Duration(seconds);
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string heartbeat_path(const std::string& state_directory) {
+    return state_directory + "/weir/heartbeat";
+}
+
+std::string to_text(const Heartbeat& heartbeat) {
+    std::string text(kHeader);
+    text += "\nat " + std::to_string(heartbeat.at) + "\nvalid_for " +
+            std::to_string(heartbeat.valid_for.count()) + "\n";
+    for (const Rule& rule : heartbeat.rules) {
+        if (writable(rule)) append_rule(text, rule);
+    }
+    text += kEnd;
+    text += '\n';
+    return text;
+}
+
+std::optional<Heartbeat> parse(std::string_view text) {
+    if (!text.ends_with('\n') || take(text, '\n') != kHeader) return std::nullopt;
+    Heartbeat heartbeat;
+    bool ended = false;
+    while (!text.empty()) {
+        std::string_view line = take(text, '\n');
+        if (ended || has_control_character(line)) return std::nullopt;
+        ended = line == kEnd;
+        const std::string_view key = take(line, ' ');
+        if (!ended && !read_line(key, line, heartbeat)) return std::nullopt;
+    }
+    const bool whole = std::ranges::all_of(heartbeat.rules, [](const Rule& rule) {
+        return !rule.partition.empty() && !rule.reservation.empty();
+    });
+    if (!ended || !whole) return std::nullopt;
+    return heartbeat;
+}
+
+}  // namespace weir::job_submit

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policies/model/units.h"
+
+// What Weir remembers in a job's AdminComment: one word without blanks, `weir:key=value;key=value`, anywhere
+// in the text. The rest of the text is the admin's and is left as it stands; so are keys that this version
+// does not know.
+namespace weir::job_submit::token {
+
+// The begin time, in unix seconds, that job_submit_weir gave the job: the only one that weirctld may clear.
+inline constexpr std::string_view kBegin = "begin";
+
+std::optional<std::string> get(std::string_view comment, std::string_view key);
+
+// The comment with the key set. Unchanged if key or value are empty or hold a blank, `;` or (the key) `=`.
+std::string set(std::string_view comment, std::string_view key, std::string_view value);
+
+// The comment without the key; without the word, too, once it is left with no key.
+std::string remove(std::string_view comment, std::string_view key);
+
+// kBegin as a time; absent if there is none or it cannot be read.
+std::optional<Time> begin(std::string_view comment);
+
+}  // namespace weir::job_submit::token

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "plugin/job_submit/heartbeat.h"
+
+using namespace weir;
+using namespace weir::job_submit;
+
+namespace {
+
+Heartbeat example() {
+    Heartbeat heartbeat;
+    heartbeat.at = 1'700'000'000;
+    heartbeat.valid_for = Duration(45);
+    heartbeat.rules = {
+        {"inference",
+         "weir_inference",
+         false,
+         {},
+         {},
+         {{4, 64, 512'000, {{"h100", 8, 0}}}, {2, 32, 128'000, {}}}},
+        {"debug",
+         "weir_debug",
+         true,
+         {1000, 4'294'967'294U},
+         {"serving", "odd name"},
+         {{1, 8, 1000, {{"", 2, 0}}}}},
+        {"closed", "weir_closed", true, {}, {}, {}},
+    };
+    return heartbeat;
+}
+
+constexpr std::string_view kExampleText =
+    "weir heartbeat 1\n"
+    "at 1700000000\n"
+    "valid_for 45\n"
+    "rule\n"
+    "partition inference\n"
+    "reservation weir_inference\n"
+    "restricted no\n"
+    "shape 4 64 512000 h100=8\n"
+    "shape 2 32 128000\n"
+    "rule\n"
+    "partition debug\n"
+    "reservation weir_debug\n"
+    "restricted yes\n"
+    "uids 1000 4294967294\n"
+    "account serving\n"
+    "account odd name\n"
+    "shape 1 8 1000 =2\n"
+    "rule\n"
+    "partition closed\n"
+    "reservation weir_closed\n"
+    "restricted yes\n"
+    "end\n";
+
+}  // namespace
+
+TEST_CASE("a heartbeat is written as documented", "[job_submit][heartbeat]") {
+    CHECK(to_text(example()) == kExampleText);
+}
+
+TEST_CASE("a heartbeat is read back as it was written", "[job_submit][heartbeat]") {
+    CHECK(parse(to_text(example())) == example());
+    CHECK(parse(to_text(Heartbeat{})) == Heartbeat{});
+}
+
+TEST_CASE("a heartbeat that was cut off anywhere is not read", "[job_submit][heartbeat]") {
+    for (std::size_t size = 0; size < kExampleText.size(); ++size) {
+        CAPTURE(size);
+        CHECK_FALSE(parse(kExampleText.substr(0, size)));
+    }
+}
+
+TEST_CASE("words of a later writer are passed over", "[job_submit][heartbeat]") {
+    std::string text(kExampleText);
+    text.insert(text.find("\nat ") + 1, "by weirctld 9.1\nmood\n");
+    text.insert(text.find("shape 4"), "licence matlab 4\n");
+    CHECK(parse(text) == example());
+}
+
+TEST_CASE("what is no heartbeat of this version is not read", "[job_submit][heartbeat]") {
+    const auto text = GENERATE(
+        "", "\n", "end\n", "weir heartbeat 2\nend\n", "weir heartbeat 1\nat soon\nend\n",
+        "weir heartbeat 1\nvalid_for -5\nend\n", "weir heartbeat 1\nvalid_for 99999999999\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nend\n", "weir heartbeat 1\nrule\nreservation r\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nrestricted maybe\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nuids 1 x\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nuids -1\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2 3 h100\nend\n",
+        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 99999999 2 3\nend\n",
+        "weir heartbeat 1\nrule\npartition p\tq\nreservation r\nend\n", "weir heartbeat 1\nend\nend\n");
+    CAPTURE(text);
+    CHECK_FALSE(parse(text));
+    CHECK_FALSE(parse(std::string_view("weir heartbeat 1\nrule\npartition p\0q\nreservation r\nend\n", 54)));
+}
+
+TEST_CASE("a rule whose names cannot be written is left out", "[job_submit][heartbeat]") {
+    Heartbeat heartbeat = example();
+    heartbeat.rules[0].partition = "two\nlines";
+    heartbeat.rules[1].accounts = {"bell\a"};
+    heartbeat.rules[2].reservation.clear();
+    Heartbeat without = heartbeat;
+    without.rules.clear();
+    CHECK(parse(to_text(heartbeat)) == without);
+}
+
+TEST_CASE("reading survives any damage", "[job_submit][heartbeat]") {
+    std::mt19937 random(20240601);
+    for (int round = 0; round < 20'000; ++round) {
+        std::string text(kExampleText);
+        for (int edits = 1 + static_cast<int>(random() % 4); edits > 0 && !text.empty(); --edits) {
+            const std::size_t at = random() % text.size();
+            switch (random() % 3) {
+            case 0:
+                text[at] = static_cast<char>(random());
+                break;
+            case 1:
+                text.erase(at, random() % 20);
+                break;
+            default:
+                text.insert(at, 1 + random() % 3, kExampleText[random() % kExampleText.size()]);
+            }
+        }
+        if (const auto heartbeat = parse(text)) {
+            for (const Rule& rule : heartbeat->rules) (void)fits(rule, Request{});
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+
+#include "plugin/job_submit/token.h"
+
+namespace token = weir::job_submit::token;
+
+TEST_CASE("a key is found in the token wherever it stands", "[job_submit][token]") {
+    CHECK(token::get("weir:begin=17", "begin") == "17");
+    CHECK(token::get("see ticket 4 weir:x=;begin=17 thanks", "begin") == "17");
+    CHECK(token::get("two\nlines\tweir:begin=17;", "begin") == "17");
+    CHECK(token::get("weir:x=a=b", "x") == "a=b");
+}
+
+TEST_CASE("nothing is found where there is no token", "[job_submit][token]") {
+    CHECK_FALSE(token::get("", "begin"));
+    CHECK_FALSE(token::get("weir: begin=17", "begin"));
+    CHECK_FALSE(token::get("myweir:begin=17", "begin"));
+    CHECK_FALSE(token::get("weir:begin", "begin"));
+    CHECK_FALSE(token::get("weir:=17", "begin"));
+    CHECK_FALSE(token::get("weir:beginning=17", "begin"));
+}
+
+TEST_CASE("a key is set beside the admin's own words and unknown keys", "[job_submit][token]") {
+    CHECK(token::set("", "begin", "17") == "weir:begin=17");
+    CHECK(token::set("see ticket 4", "begin", "17") == "see ticket 4 weir:begin=17");
+    CHECK(token::set("see ticket 4\n", "begin", "17") == "see ticket 4\nweir:begin=17");
+    CHECK(token::set("a weir:new=1;begin=9 b", "begin", "17") == "a weir:new=1;begin=17 b");
+    CHECK(token::set("a weir:new=1 b", "begin", "17") == "a weir:new=1;begin=17 b");
+    CHECK(token::set("weir: look here", "begin", "17") == "weir: look here weir:begin=17");
+}
+
+TEST_CASE("what would break the token is not set", "[job_submit][token]") {
+    CHECK(token::set("a", "begin", "1 7") == "a");
+    CHECK(token::set("a", "begin", "1;x=7") == "a");
+    CHECK(token::set("a", "begin", "") == "a");
+    CHECK(token::set("a", "be=gin", "17") == "a");
+    CHECK(token::set("a", "", "17") == "a");
+}
+
+TEST_CASE("removing a key leaves everything else", "[job_submit][token]") {
+    CHECK(token::remove("see weir:begin=17;new=1 there", "begin") == "see weir:new=1 there");
+    CHECK(token::remove("see weir:new=1 there", "begin") == "see weir:new=1 there");
+    CHECK(token::remove("see there", "begin") == "see there");
+}
+
+TEST_CASE("removing the last key removes the word and its blank", "[job_submit][token]") {
+    CHECK(token::remove("weir:begin=17", "begin").empty());
+    CHECK(token::remove("see weir:begin=17", "begin") == "see");
+    CHECK(token::remove("weir:begin=17 there", "begin") == "there");
+    CHECK(token::remove("see weir:begin=17 there", "begin") == "see there");
+}
+
+TEST_CASE("removing undoes setting", "[job_submit][token]") {
+    const std::string comment = GENERATE("", "a", "a b", "weir: a", "weir:new=1", "a weir:new=1 b");
+    CHECK(token::remove(token::set(comment, "begin", "17"), "begin") == comment);
+}
+
+TEST_CASE("the begin time is read as a time", "[job_submit][token]") {
+    CHECK(token::begin("a weir:begin=1700000000") == weir::Time(weir::Duration(1'700'000'000)));
+    CHECK_FALSE(token::begin("a weir:begin=soon"));
+    CHECK_FALSE(token::begin("a weir:begin=17s"));
+    CHECK_FALSE(token::begin("a"));
+}
