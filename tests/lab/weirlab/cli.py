@@ -57,7 +57,10 @@ def _up(options):
     layout, extra = None, ()
     if options.layout:
         with open(options.layout, encoding="utf-8") as file:
-            layout = json.load(file)
+            try:
+                layout = json.load(file)
+            except ValueError as error:
+                raise LabError(f"{options.layout}: {error}") from error
     if options.slurm_conf_extra:
         with open(options.slurm_conf_extra, encoding="utf-8") as file:
             extra = file.read().splitlines()
@@ -142,7 +145,7 @@ def main():
     signal.signal(signal.SIGHUP, _interrupted)
     try:
         return _act(options)
-    except (LabError, OSError, json.JSONDecodeError) as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The text of a lab's configuration files, from its layout."""
 
+import glob
+
 from .errors import LabError
 from .hostlist import expand
 from .layout import node_names
 
-STOCK_PLUGINS = "/usr/lib/x86_64-linux-gnu/slurm-wlm"
+STOCK_PLUGINS = next(iter(glob.glob("/usr/lib/*-linux-gnu/slurm-wlm")), "/usr/lib64/slurm")
 FIRST_NODE_PORT = 20001
 SLURMCTLD_PORT, SLURMDBD_PORT = 6817, 6819
 _REPEATED = ("nodename", "partitionname", "nodeset", "downnodes", "include")
@@ -31,7 +33,7 @@ def settings(directory, plugin_dir=STOCK_PLUGINS):
         "PriorityType": "priority/basic", "GresTypes": "gpu",
         "ProctrackType": "proctrack/linuxproc", "TaskPlugin": "task/none",
         "JobAcctGatherType": "jobacct_gather/none", "MpiDefault": "none",
-        "JobCompType": "jobcomp/none", "SwitchType": "switch/none",
+        "JobCompType": "jobcomp/none", "MailProg": "/bin/true", "SwitchType": "switch/none",
         "AccountingStorageType": "accounting_storage/slurmdbd",
         "AccountingStorageHost": "localhost", "AccountingStoragePort": str(SLURMDBD_PORT),
         "AccountingStorageTRES": "gres/gpu", "AccountingStorageEnforce": "associations",

@@ -57,6 +57,12 @@ def log_of(directory, name):
     return [f"{directory}/{first}", f"{directory}/log/{name}.out"]
 
 
+def said_by_child(parent_output):
+    """What a child of slurmctld wrote to the stderr that it shares with slurmctld."""
+    return "\n".join(line for line in parent_output.splitlines()
+                     if not line.startswith(("slurmctld: ", "slurmscriptd: ")))
+
+
 def matches(process, name):
     """Whether a process (of Namespace.processes) is the daemon's. A zombie has a name only."""
     base, _, node = name.partition("@")

@@ -67,9 +67,14 @@ def build(directory, weir):
 
 
 def _spawn(request):
+    """Starts a daemon; returns once its program has taken over, or says why it could not."""
+    failed_read, failed_write = os.pipe()  # closed by a successful exec
     pid = os.fork()
     if pid:
-        return pid
+        os.close(failed_write)
+        with open(failed_read, encoding="utf-8", errors="replace") as failed:
+            why = failed.read()
+        return {"error": why} if why else {"pid": pid}
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -83,13 +88,13 @@ def _spawn(request):
         os.chdir(request["cwd"])
         os.execvpe(request["argv"][0], request["argv"], request["env"])
     except BaseException as error:  # the child must never return into the loop
-        os.write(2, f"lab: cannot start {request['argv'][0]}: {error}\n".encode())
+        os.write(failed_write, f"cannot start {request['argv'][0]}: {error}".encode())
     os._exit(127)
 
 
 def _answer(request, ended):
     if request["do"] == "spawn":
-        return {"pid": _spawn(request)}
+        return _spawn(request)
     if request["do"] == "signal":
         for pid in request["pids"]:
             try:

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import sys
+import time
 
 from . import init, linux
 
@@ -58,13 +59,28 @@ def _stop(*_):
     raise _Stop
 
 
+def _claim(directory):
+    """The directory's record, locked for as long as this process lives; None if another has it."""
+    path, deadline = os.path.join(directory, RECORD), time.monotonic() + 1
+    while time.monotonic() < deadline:
+        try:
+            record = open(path, "a+", encoding="utf-8")
+            fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(record.fileno()), os.stat(path)):
+                return record
+        except FileNotFoundError:  # removed by a `down` at the same time
+            return None
+        except BlockingIOError:  # maybe only a look at it, by another `lab`
+            time.sleep(0.02)
+        record.close()
+    return None
+
+
 def main():
     directory, weir = sys.argv[1], sys.argv[2] or None
     linux.set_process_name("weir-lab-keep")
-    record = open(os.path.join(directory, RECORD), "a+", encoding="utf-8")
-    try:
-        fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    record = _claim(directory)
+    if not record:
         print(json.dumps({"error": f"a lab is already up in {directory}"}), flush=True)
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

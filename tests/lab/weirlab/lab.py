@@ -11,7 +11,7 @@ import time
 
 from . import daemons, layout as layouts, stages, users
 from .errors import LabError, LabTimeout
-from .namespace import Namespace, end
+from .namespace import Namespace
 from .queries import Queries
 
 _PASSED_ON = ("TERM", "COLUMNS", "LANG", "TZ", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
@@ -59,8 +59,8 @@ class Lab(Queries):
         def done(what):
             report(f"lab: {time.monotonic() - began:5.1f} s  {what}")
 
+        lab = cls(Namespace.start(directory, weir))
         try:
-            lab = cls(Namespace.start(directory, weir))
             environment = _passed_on() | dict(env or {})
             lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir),
                          "environment": environment, "nodes": names, "weir": weir}
@@ -78,7 +78,7 @@ class Lab(Queries):
             done(f"{len(names)} nodes idle")
             lab.namespace.complete()
         except BaseException:
-            end(directory)
+            lab.down()
             raise
         return lab
 
@@ -99,7 +99,7 @@ class Lab(Queries):
 
     def down(self):
         """Ends every process of the lab and removes its directory. May be called twice."""
-        end(self.directory)
+        self.namespace.end()
 
     def __enter__(self):
         return self
@@ -203,8 +203,12 @@ class Lab(Queries):
             except OSError:
                 continue
             if text.strip():
-                return "\n".join(text.splitlines()[-lines:]) if lines else text
-        return ""
+                break
+        else:
+            text = ""
+            if name == "weirctld":
+                text = daemons.said_by_child(self.read("log/slurmctld.out"))
+        return "\n".join(text.splitlines()[-lines:]) if lines else text
 
     # Waiting
 

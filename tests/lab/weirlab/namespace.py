@@ -21,15 +21,17 @@ _PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 class Namespace:
     """The namespaces of the lab in `directory`; `init` is its process 1 as seen from outside."""
 
-    def __init__(self, directory, init, complete=lambda: None):
+    def __init__(self, directory, init, complete=lambda: None, reap=lambda: None):
         self.directory = directory
         self.init = init
         self.complete = complete
+        self._reap = reap
 
     @classmethod
     def start(cls, directory, weir):
         """Starts a keeper and its lab; unless `complete` is called, they end with this process."""
         _sweep(directory)
+        _check_reachable(os.path.dirname(directory))
         os.makedirs(directory, exist_ok=True)
         keeper = subprocess.Popen(
             [sys.executable, "-B", "-c", "import weirlab.keeper as keeper; keeper.main()",
@@ -47,9 +49,8 @@ class Namespace:
             keeper.stdin.write(b"complete\n")
             keeper.stdin.close()
             keeper.stdout.close()
-            keeper.returncode = 0  # it outlives us: no warning about a child still running
 
-        return cls(directory, facts["init"], complete)
+        return cls(directory, facts["init"], complete, keeper.wait)
 
     @classmethod
     def find(cls, directory):
@@ -58,6 +59,11 @@ class Namespace:
         if not facts or not _held(directory):
             return None
         return cls(directory, facts["init"])
+
+    def end(self):
+        """Ends the lab; where this process started it, its keeper is no zombie afterwards."""
+        end(self.directory)
+        self._reap()
 
     def path(self, inside):
         """Where a file of the lab is reached from outside."""
@@ -82,7 +88,7 @@ class Namespace:
         except (OSError, ValueError) as error:
             raise LabError(f"the lab in {self.directory} does not answer: {error}") from error
         if "error" in answer:
-            raise LabError(f"the lab's process 1 refused: {answer['error']}")
+            raise LabError(answer["error"])
         return answer
 
     def processes(self):
@@ -158,6 +164,15 @@ def _signal(pid, number):
         pass
 
 
+def _check_reachable(directory):
+    """Daemons and jobs of ordinary users must be able to get to the lab's directory."""
+    while directory != "/":
+        if os.path.isdir(directory) and not os.stat(directory).st_mode & 0o001:
+            raise LabError(f"{directory} is closed to ordinary users (mode "
+                           f"{os.stat(directory).st_mode & 0o777:04o}): take a --dir outside it")
+        directory = os.path.dirname(directory)
+
+
 def _sweep(directory):
     """Removes what a killed lab left; refuses a directory that is no lab's."""
     if not os.path.isdir(directory):
@@ -165,7 +180,7 @@ def _sweep(directory):
     if _held(directory):
         raise LabError(f"a lab is already up in {directory}: `lab down` ends it, --dir takes "
                        "another")
-    left = set(os.listdir(directory))
-    if left - {RECORD}:
-        raise LabError(f"{directory} is no lab's directory: it holds {sorted(left)[0]}")
+    strange = set(os.listdir(directory)) - {RECORD}
+    if strange:
+        raise LabError(f"{directory} is no lab's directory: it holds {sorted(strange)[0]}")
     shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab itself: a real cluster in seconds, several at once, and no trace afterwards."""
+
+import json
+import os
+import pwd
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from weirlab import Lab, LabError, LabTimeout, expand
+
+COMMAND = str(Path(__file__).resolve().parents[1] / "lab" / "lab")
+
+
+def processes_of(directory):
+    """Pids of this machine's processes that name the lab's directory; zombies name nothing."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if directory.encode() in Path(f"/proc/{entry}/environ").read_bytes() + Path(
+                    f"/proc/{entry}/cmdline").read_bytes():
+                found.append(int(entry))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def await_gone(pids, seconds=10):
+    """Fails unless each process (a list of pidfds) ends in time."""
+    deadline = time.monotonic() + seconds
+    for descriptor in pids:
+        left = max(0, deadline - time.monotonic())
+        assert select.select([descriptor], [], [], left)[0], "a process of the lab is still alive"
+        os.close(descriptor)
+
+
+def assert_no_trace(directory):
+    assert not os.path.exists(directory)
+    assert processes_of(directory) == []
+    assert directory not in Path("/proc/mounts").read_text(encoding="utf-8")
+    assert "alice" not in {entry.pw_name for entry in pwd.getpwall()}
+
+
+def test_jobs_of_ordinary_users_run_and_reach_accounting(lab):
+    cluster = lab(nodes=4)
+    first = cluster.sbatch("-N2 --gpus-per-node=8 --output=first.out",
+                           script='echo "$USER $CUDA_VISIBLE_DEVICES"', user="alice")
+    second = cluster.sbatch("--gpus=1", script="exit 3", user="bob")
+    cluster.wait_state(first, "COMPLETED")
+    assert cluster.wait_state(second, "FAILED")["ExitCode"] == "3:0"
+    assert cluster.read("home/alice/first.out") == "alice 0,1,2,3,4,5,6,7\n"
+
+    def accounted():
+        return cluster.run("sacct -a -X -n -P -o jobid,user,account,state,alloctres").stdout
+
+    rows = cluster.wait(accounted, 20, "both jobs in sacct",
+                        until=lambda text: "COMPLETED" in text and "FAILED" in text)
+    fields = {row.split("|")[0]: row.split("|")[1:] for row in rows.splitlines()}
+    assert fields[str(first)][:3] == ["alice", "research", "COMPLETED"]
+    assert "gres/gpu=16" in fields[str(first)][3]
+    assert fields[str(second)][:3] == ["bob", "research", "FAILED"]
+
+
+def test_a_running_job_shows_which_gpus_it_has(lab):
+    cluster = lab(nodes=1, gpus=4)
+    job = cluster.wait_state(cluster.sbatch("--gpus=2"), "RUNNING")
+    assert [(group["Nodes"], group["GRES"]) for group in job["details"]] == [
+        ("t1", "gpu:h100:2(IDX:0-1)")]
+    assert cluster.job_nodes(job["JobId"]) == {"t1"}
+
+
+def test_daemons_can_be_killed_stopped_and_started(lab):
+    cluster = lab(nodes=2)
+    job = cluster.sbatch()
+    cluster.wait_state(job, "RUNNING")
+    cluster.stop("slurmctld")  # it saves its state, which a kill soon after a job's start loses
+    assert not cluster.pids("slurmctld")
+    assert cluster.start("slurmctld") in cluster.pids("slurmctld")
+    cluster.wait(lambda: cluster.run("scontrol ping", check=False).stdout, 20, "slurmctld",
+                 until=lambda text: "is UP" in text)
+    assert cluster.job(job)["JobState"] == "RUNNING"
+    assert len(cluster.kill("slurmd@t1")) == 1
+    cluster.wait(lambda: not cluster.pids("slurmd@t1"), 10, "slurmd@t1 to be gone")
+    assert cluster.pids("slurmd@i1")
+
+
+def test_a_layout_sets_nodes_partitions_topology_and_slurm_conf(lab):
+    cluster = lab(layout={
+        "nodes": [{"names": "t[1-2]", "gpus": "h100:8"}, {"names": "a1", "gpus": "a100:4"}],
+        "partitions": [{"name": "train", "nodes": "t[1-2],a1", "default": True,
+                        "extra": "PriorityTier=3"}],
+        "topology": [{"switch": "s1", "nodes": "t[1-2]"}],
+        "slurm_conf": ["KillWait=7", "SchedulerParameters+=bf_max_job_test=9"]})
+    assert set(cluster.nodes()) == {"t1", "t2", "a1"}
+    assert cluster.node("a1")["Gres"] == "gpu:a100:4"
+    settings = cluster.run("scontrol show config").stdout
+    assert "bf_interval=1" in settings and "bf_max_job_test=9" in settings
+    assert "KillWait                = 7 sec" in settings
+    assert "Nodes=t[1-2]" in cluster.run("scontrol show topology s1").stdout
+    cluster.run("scontrol create reservation=lent users=alice nodes=t[1-2] starttime=now "
+                "duration=infinite flags=ignore_jobs")
+    assert cluster.reservation_nodes("lent") == {"t1", "t2"}
+    assert cluster.resv("other") is None and cluster.reservation_nodes("other") == set()
+
+
+def test_two_labs_at_once_do_not_meet_and_leave_no_trace(lab):
+    first, second = lab(nodes=1), lab(nodes=2)
+    job = first.sbatch(user="alice")
+    first.wait_state(job, "RUNNING")
+    assert second.jobs() == {} and set(second.nodes()) == {"t1", "i1"}
+    first.down()
+    assert_no_trace(first.directory)
+    assert second.run("scontrol ping").stdout.count("is UP") == 1
+    second.down()
+    second.down()
+    assert_no_trace(second.directory)
+
+
+def test_nothing_outlives_a_keeper_that_is_killed(lab):
+    cluster = lab(nodes=1)
+    cluster.wait_state(cluster.sbatch(script="setsid sleep 600"), "RUNNING")
+    directory = cluster.directory
+    facts = json.loads(Path(directory, "weir-lab.json").read_text(encoding="utf-8"))
+    everything = [os.pidfd_open(pid) for pid in processes_of(directory)]
+    assert len(everything) >= 8
+    os.kill(facts["keeper"], signal.SIGKILL)
+    await_gone(everything)
+    assert os.listdir(directory) == ["weir-lab.json"]
+    with Lab.up(directory, nodes=1) as again:
+        assert again.run("sinfo -h -o %D").stdout.strip() == "1"
+    assert_no_trace(directory)
+
+
+@pytest.fixture
+def directory():
+    """A path for a lab that ordinary users can reach, unlike tmp_path; nothing is there yet."""
+    path = tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
+    os.rmdir(path)
+    yield path
+    subprocess.run([COMMAND, "down", "--dir", path], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_up_leaves_nothing(directory, number):
+    with subprocess.Popen([COMMAND, "up", "--dir", directory, "--nodes", "2"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as up:
+        assert "munge" in up.stdout.readline()
+        everything = [os.pidfd_open(pid) for pid in processes_of(directory)]
+        up.send_signal(number)
+        assert up.wait(20) != 0
+        await_gone(everything)
+    assert_no_trace(directory)
+
+
+def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(directory):
+    with pytest.raises(LabError, match="(?s)slurmctld ended.*Can't find plugin for select/bogus"):
+        Lab.up(directory, nodes=1, slurm_conf=["SelectType=select/bogus"])
+    assert_no_trace(directory)
+
+
+def test_a_refused_second_up_does_no_harm(lab, tmp_path):
+    cluster = lab(nodes=1)
+    with pytest.raises(LabError, match="already up"):
+        Lab.up(cluster.directory, nodes=1)
+    with pytest.raises(LabError, match="is closed to ordinary users"):
+        Lab.up(str(tmp_path / "lab"), nodes=1)
+    assert cluster.run("scontrol ping").stdout.count("is UP") == 1
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(LabError, match="is no lab's directory: it holds thesis.txt"):
+        Lab.up(str(tmp_path), nodes=1)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_run_of_the_command_line_gives_the_commands_status_and_user(lab):
+    cluster = lab(nodes=1)
+
+    def run(*command):
+        return subprocess.run([COMMAND, "run", "--dir", cluster.directory, *command],
+                              capture_output=True, text=True, timeout=30, check=False)
+
+    assert run("sh", "-c", "exit 7").returncode == 7
+    shown = run("--user", "bob", "sh", "-c", "id -un; pwd; echo $HOME")
+    home = f"{cluster.directory}/home/bob"
+    assert shown.stdout.splitlines() == ["bob", home, home]
+
+
+def test_what_is_awaited_in_vain_is_reported_with_what_was_seen(lab):
+    cluster = lab(nodes=1)
+    job = cluster.sbatch("--hold")
+    with pytest.raises(LabTimeout, match="job 1 to be RUNNING; last seen: .*PENDING"):
+        cluster.wait_state(job, "RUNNING", timeout=0.3)
+    assert cluster.job(4711) is None
+
+
+def test_an_earlier_plugin_directory_takes_weirs_scheduler(lab, tmp_path):
+    stock = next(Path("/usr/lib").glob("*/slurm-wlm/sched_backfill.so"))
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib" / "sched_weir.so").write_bytes(stock.read_bytes())
+    cluster = lab(nodes=1, weir=str(tmp_path), policy="version: 1\nmode: advise\n")
+    maps = "/proc/$(pgrep -x slurmctld)/maps"
+    assert f"{cluster.directory}/plugins/sched_backfill.so" in cluster.run(f"cat {maps}").stdout
+    assert cluster.run("cat $(dirname $SLURM_CONF)/weir.yaml").stdout.startswith("version: 1")
+    variables = cluster.run("tr '\\0' '\\n' < /proc/$(pgrep -x slurmctld)/environ").stdout
+    assert f"WEIR_CONTROLLER={cluster.directory}/weir/bin/weirctld" in variables
+
+
+def test_host_lists_expand():
+    assert expand("t[1-3,7],gw,n[08-10]") == ["t1", "t2", "t3", "t7", "gw", "n08", "n09", "n10"]
+    assert expand("(null)") == [] == expand("")
