@@ -19,7 +19,8 @@ _PASSED_ON = ("TERM", "COLUMNS", "LANG", "TZ", "ASAN_OPTIONS", "LSAN_OPTIONS", "
 
 
 def default_directory():
-    return os.path.join(tempfile.gettempdir(), f"weir-lab-{os.environ.get('SUDO_UID', os.getuid())}")
+    owner = os.environ.get("SUDO_UID", os.getuid())
+    return os.path.join(tempfile.gettempdir(), f"weir-lab-{owner}")
 
 
 class Lab(Queries):
