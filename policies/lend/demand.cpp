@@ -267,11 +267,12 @@ class Demand {
         const auto count = static_cast<int>(granted.size());
         const std::string owner = work_.rule().from.front();
         const bool more_at_hand = wishes_.size() > granted.size();
-        if (work_.rule().max_lent && (count >= below_max_ || (more_at_hand && below_max_ < spare_of_owner_)))
+        const bool at_max = work_.rule().max_lent && below_max_ <= spare_of_owner_;
+        if (at_max && (more_at_hand || count >= below_max_))
             return "max_lent is " + std::to_string(*work_.rule().max_lent);
-        if (work_.rule().keep_idle > 0 && candidates_.left() > 0 && count >= spare_of_owner_)
+        if (work_.rule().keep_idle > 0 &&
+            (more_at_hand || (candidates_.left() > 0 && count >= spare_of_owner_)))
             return owner + " keeps " + counted(work_.rule().keep_idle, "idle node");
-        if (more_at_hand) return "not all of what a waiting job needs may be lent now";
         return "no idle node of " + owner + " that would help";
     }
 
