@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What slurmctld loads as JobSubmitPlugins=weir. Runs under slurmctld's read locks: no RPC and no waiting.
+// Whatever goes wrong in here, the job goes on as if Weir were not there.
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <slurm/spank.h>
+
+#include <chrono>
+#include <exception>
+
+#include "plugin/job_submit/heartbeat_file.h"
+#include "plugin/job_submit/job_desc.h"
+#include "plugin/job_submit/token.h"
+#include "plugin/job_submit/wake.h"
+
+#define WEIR_EXPORT __attribute__((visibility("default")))
+
+// slurmctld's own, which no public header declares. The weak ones may be missing.
+extern "C" {
+extern slurm_conf_t slurm_conf;
+extern char* default_part_name __attribute__((weak));
+void* find_resv_name(char* name) __attribute__((weak));
+char* slurm_xstrdup(const char* text);
+void slurm_xfree(void** pointer);
+}
+
+namespace {
+
+using namespace weir;
+using namespace weir::job_submit;
+
+// Stops exceptions at the border to Slurm.
+template <class Body>
+int guard(const char* entry, Body&& body) noexcept {
+    try {
+        body();
+    } catch (const std::exception& error) {
+        slurm_error("job_submit/weir: %s: %s; the job is left alone", entry, error.what());
+    } catch (...) {
+        slurm_error("job_submit/weir: %s failed; the job is left alone", entry);
+    }
+    return SLURM_SUCCESS;
+}
+
+Existence reservation_exists(const std::string& name) {
+    if (find_resv_name == nullptr) return Existence::kUnknown;
+    std::string copy = name;
+    return find_resv_name(copy.data()) != nullptr ? Existence::kYes : Existence::kNo;
+}
+
+void replace(char*& field, const std::string& text) {
+    void* old = field;
+    field = slurm_xstrdup(text.c_str());
+    slurm_xfree(&old);
+}
+
+void begin_later(job_desc_msg_t& job, Time begin, const std::string& state) {
+    const std::string seconds = std::to_string(begin.time_since_epoch().count());
+    const std::string comment =
+        token::set(job.admin_comment == nullptr ? "" : job.admin_comment, token::kBegin, seconds);
+    replace(job.admin_comment, comment);
+    job.begin_time = static_cast<time_t>(begin.time_since_epoch().count());
+    wake(state);
+}
+
+void submit(job_desc_msg_t& job) {
+    static HeartbeatFile file;
+    const std::string state = slurm_conf.state_save_location == nullptr ? "" : slurm_conf.state_save_location;
+    const auto seen = file.look(heartbeat_path(state));
+    if (!seen.heartbeat) return;
+    const char* default_partition = &default_part_name == nullptr ? nullptr : default_part_name;
+    const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+    const Decision decision = decide(read_submission(job, default_partition),
+                                     {seen.heartbeat.get(), seen.written}, now, reservation_exists);
+    if (const auto* name = std::get_if<NameReservation>(&decision)) {
+        slurm_debug("job_submit/weir: job of uid %u goes to reservation %s", job.user_id,
+                    name->reservation.c_str());
+        replace(job.reservation, name->reservation);
+    } else if (const auto* later = std::get_if<BeginLater>(&decision)) {
+        slurm_debug("job_submit/weir: job of uid %u waits for weirctld to name its reservation", job.user_id);
+        begin_later(job, later->begin, state);
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+WEIR_EXPORT extern const char plugin_name[] = "Weir: names the borrower's reservation for its jobs";
+WEIR_EXPORT extern const char plugin_type[] = "job_submit/weir";
+WEIR_EXPORT extern const std::uint32_t plugin_version = SLURM_VERSION_NUMBER;
+
+WEIR_EXPORT int job_submit(job_desc_msg_t* job, std::uint32_t /*submit_uid*/, char** /*err_msg*/) {
+    return guard("job_submit", [job] { submit(*job); });
+}
+
+// Changes are the user's or the admin's word, and weirctld's own come this way, too.
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+WEIR_EXPORT int job_modify(job_desc_msg_t*, void* /*job_record_t*/, std::uint32_t, char**) {
+    return SLURM_SUCCESS;
+}
+#else
+WEIR_EXPORT int job_modify(job_desc_msg_t*, void* /*job_record_t*/, std::uint32_t) {
+    return SLURM_SUCCESS;
+}
+#endif
+}

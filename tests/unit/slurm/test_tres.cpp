@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "plugin/slurm/tres.h"
+
+using weir::GpuPool;
+using weir::slurm::count_array_tasks;
+using weir::slurm::parse_gres;
+using weir::slurm::total_gpus;
+
+namespace {
+
+using Pools = std::vector<GpuPool>;
+
+Pools gpus(std::string_view text) {
+    return parse_gres(text).pools;
+}
+
+}  // namespace
+
+TEST_CASE("requests for GPUs are read in all of Slurm's spellings", "[slurm][tres]") {
+    CHECK(gpus("gres:gpu:2") == Pools{{"", 2, 0}});
+    CHECK(gpus("gres:gpu") == Pools{{"", 1, 0}});
+    CHECK(gpus("gpu") == Pools{{"", 1, 0}});
+    CHECK(gpus("gpu:3") == Pools{{"", 3, 0}});
+    CHECK(gpus("gres:gpu:h100:2") == Pools{{"h100", 2, 0}});
+    CHECK(gpus("gres:gpu:h100") == Pools{{"h100", 1, 0}});
+    CHECK(gpus("gres/gpu=2") == Pools{{"", 2, 0}});
+    CHECK(gpus("gres/gpu:2") == Pools{{"", 2, 0}});
+    CHECK(gpus("gres/gpu:h100=2") == Pools{{"h100", 2, 0}});
+    CHECK(gpus("gres/gpu:h100:2") == Pools{{"h100", 2, 0}});
+    CHECK(gpus("gres:gpu:2K") == Pools{{"", 2048, 0}});
+}
+
+TEST_CASE("what nodes have and what of it is in use is read", "[slurm][tres]") {
+    CHECK(gpus("gpu:h100:8(S:0-1)") == Pools{{"h100", 8, 0}});
+    CHECK(gpus("gpu:h100:3(IDX:0,2-3)") == Pools{{"h100", 3, 0}});
+    CHECK(gpus("gpu:h100:0(IDX:N/A)").empty());
+    CHECK(gpus("gpu:h100:4(S:0),gpu:a100:2(S:1)") == Pools{{"a100", 2, 0}, {"h100", 4, 0}});
+    CHECK(gpus("gpu:no_consume:4") == Pools{{"", 4, 0}});
+}
+
+TEST_CASE("counts of one type add up", "[slurm][tres]") {
+    CHECK(gpus("gpu:h100:2,gpu:h100:3,gpu:1") == Pools{{"", 1, 0}, {"h100", 5, 0}});
+    CHECK(total_gpus(gpus("gpu:h100:2,gpu:a100:3,gpu:1")) == 6);
+    CHECK(total_gpus({}) == 0);
+}
+
+TEST_CASE("null and empty say nothing", "[slurm][tres]") {
+    for (const char* text : {"", "(null)", ",", "gpu:0", "gres:gpu:h100:0"}) {
+        CAPTURE(text);
+        CHECK(gpus(text).empty());
+        CHECK_FALSE(parse_gres(text).other_gres);
+    }
+}
+
+TEST_CASE("other GRES are noticed", "[slurm][tres]") {
+    CHECK(parse_gres("gpu:2,nic:1").other_gres);
+    CHECK(parse_gres("gres:craynetwork:1").other_gres);
+    CHECK(parse_gres("gres/nic=1").other_gres);
+    CHECK(gpus("nic:2,gpu:1") == Pools{{"", 1, 0}});
+    CHECK_FALSE(parse_gres("gpu:2").other_gres);
+}
+
+TEST_CASE("a name that only begins with gpu is another GRES", "[slurm][tres]") {
+    CHECK(gpus("gpumem:4").empty());
+    CHECK(parse_gres("gpumem:4").other_gres);
+}
+
+TEST_CASE("array tasks are counted as Slurm writes them", "[slurm][tres]") {
+    CHECK(count_array_tasks("4") == 1);
+    CHECK(count_array_tasks("0-4") == 5);
+    CHECK(count_array_tasks("3-7,9,20-30:2%4") == 12);
+    CHECK(count_array_tasks("[1-3]") == 3);
+    CHECK(count_array_tasks("0-10:3") == 4);
+}
+
+TEST_CASE("an array that cannot be read has no tasks", "[slurm][tres]") {
+    for (const char* text : {"", "x", "1-x", "7-3", "1-9:0", "1-2-3-4", "1-2..."}) {
+        CAPTURE(text);
+        CHECK(count_array_tasks(text) == 0);
+    }
+}
+
+TEST_CASE("reading survives any text", "[slurm][tres]") {
+    std::mt19937 random(20240602);
+    constexpr std::string_view kLetters = "gpures:/=,()0123456789-%[]KMh \0x";
+    for (int round = 0; round < 50'000; ++round) {
+        std::string text;
+        for (std::size_t size = random() % 30; size > 0; --size) text += kLetters[random() % kLetters.size()];
+        CAPTURE(text);
+        CHECK(total_gpus(gpus(text)) >= 0);
+        CHECK(count_array_tasks(text) >= 0);
+    }
+}
