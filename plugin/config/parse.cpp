@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/config/parse.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "plugin/config/lend_keys.h"
+#include "plugin/config/reader.h"
+#include "plugin/config/rules_check.h"
+#include "plugin/config/text_check.h"
+#include "plugin/config/yaml_tree.h"
+
+namespace weir::config {
+namespace {
+
+constexpr DurationForm kCycle{.usual_unit = 's',
+                              .milliseconds = true,
+                              .min = std::chrono::milliseconds(100),
+                              .max = std::chrono::hours(1)};
+
+void read_text(const Value& value, std::string_view wanted, Read<std::string> (*read)(std::string_view),
+               std::string& into) {
+    if (auto text = value.as(wanted, read)) into = *std::move(text);
+}
+
+Policy read_policy(const Value& file) {
+    Policy policy;
+    file.keys({
+        {"mode", [&](const Value& v) { policy.mode = read_mode(v).value_or(policy.mode); }},
+        {"cycle",
+         [&](const Value& v) {
+             const auto read = [](std::string_view text) { return read_duration(text, kCycle); };
+             policy.cycle = v.as("a duration", read).value_or(policy.cycle);
+         }},
+        {"control",
+         [&](const Value& v) {
+             v.keys({{"socket", [&](const Value& socket) {
+                          read_text(socket, "a path", read_socket_path, policy.control_socket);
+                      }}});
+         }},
+        {"metrics",
+         [&](const Value& v) {
+             v.keys({{"listen", [&](const Value& listen) {
+                          read_text(listen, "host:port or off", read_listen, policy.metrics_listen);
+                      }}});
+         }},
+        {"lend",
+         [&](const Value& v) {
+             if (v.is_null()) return;  // every rule is commented out
+             v.list("a list of rules", [&](const Value& rule) {
+                 if (rule.is_null()) rule.problem("has no value: give a rule");
+                 policy.lend.push_back(rule.is_null() ? policies::LendRule{} : read_lend_rule(rule));
+             });
+         }},
+    });
+    return policy;
+}
+
+// By line; what was found twice, as through an alias, is told once.
+void in_order(Problems& problems) {
+    std::stable_sort(problems.begin(), problems.end(),
+                     [](const Problem& a, const Problem& b) { return a.line < b.line; });
+    problems.erase(std::unique(problems.begin(), problems.end()), problems.end());
+}
+
+tl::expected<Policy, Problems> parse_or_throw(std::string_view text) {
+    Findings findings;
+    findings.problems = check_text(text);
+    Policy policy;
+    if (findings.problems.empty()) {
+        const auto tree = read_tree(text, findings.problems);
+        if (tree && tree->root != nullptr) {
+            policy = read_policy(Value(*tree->root, "", tree->root->line, findings));
+            check_rules(policy.lend, findings);
+        }
+    }
+    if (findings.problems.empty()) return policy;
+    in_order(findings.problems);
+    return tl::unexpected(std::move(findings.problems));
+}
+
+}  // namespace
+
+tl::expected<Policy, Problems> parse(std::string_view text) noexcept {
+    try {
+        return parse_or_throw(text);
+    } catch (const std::exception& error) {
+        return tl::unexpected(Problems{{0, "", std::string("could not be read: ") + error.what()}});
+    }
+}
+
+}  // namespace weir::config

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+namespace weir::config {
+
+// A value read from its text, or what is wrong with the text.
+template <class T>
+using Read = tl::expected<T, std::string>;
+
+// What durations a key takes.
+struct DurationForm {
+    char usual_unit = 'm';      // the one to suggest where there is none
+    bool milliseconds = false;  // "500ms" is welcome
+    std::chrono::milliseconds min{0};
+    std::chrono::milliseconds max = std::chrono::hours(24 * 365);
+};
+
+// "90s", "15m", "1h30m", "2d": whole numbers, each with its unit, largest unit first.
+Read<std::chrono::milliseconds> read_duration(std::string_view text, const DurationForm& form);
+
+// A decimal number from 0 to a million.
+Read<int> read_count(std::string_view text);
+
+// The name of a rule: of a reservation too, once "weir_" is put before it.
+Read<std::string> read_rule_name(std::string_view text);
+
+Read<std::string> read_partition(std::string_view text);
+
+// A GPU's type as gres.conf names it.
+Read<std::string> read_gpu_type(std::string_view text);
+
+// A user or an account.
+Read<std::string> read_account(std::string_view text);
+
+// A Unix group; may hold spaces, as those of a directory service do.
+Read<std::string> read_group(std::string_view text);
+
+// An absolute path that fits a Unix socket's address.
+Read<std::string> read_socket_path(std::string_view text);
+
+// "host:port", "[::1]:port", or "off", which gives an empty text.
+Read<std::string> read_listen(std::string_view text);
+
+}  // namespace weir::config
