@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The day as it goes by: a chart redrawn in place on a terminal, lines anywhere else."""
+
+import atexit
+import os
+import shutil
+import sys
+import termios
+import textwrap
+
+from arms import ABOUT, SERVING, TRAINING
+
+#        use         glyph, ASCII, colour, meaning
+GLYPHS = {
+    "train": ("█", "#", "34", "training"),
+    "inference": ("▒", "+", "32", "inference"),
+    "vacating": ("◇", "!", "33", "inference, going home"),
+    "lent": ("○", "o", "36", "lent and free"),
+    "idle": ("·", ".", "2", "idle"),
+}
+_STATUS_EVERY = 5  # seconds, where lines are written
+_SENTENCES = 3
+_CHART_LINES = len(SERVING) + len(TRAINING) + 5 + 2 * _SENTENCES
+
+
+def make(out=sys.stdout):
+    """The view that fits where the output goes."""
+    size = shutil.get_terminal_size((80, 24))
+    fits = size.columns >= 60 and size.lines > _CHART_LINES
+    return Chart(out) if out.isatty() and fits and os.environ.get("TERM") != "dumb" else Lines(out)
+
+
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class Lines:
+    """A line for each event, and one with the state every few seconds."""
+
+    def __init__(self, out):
+        self._out, self._due = out, 0.0
+
+    def stage(self, text):
+        print(text, file=self._out, flush=True)
+
+    def begin(self, number, of, arm, day):
+        self._due = 0.0
+        self.stage(f"\n{number} of {of}: {arm}, {ABOUT[arm]}; a day of {day} s")
+
+    def show(self, seen):
+        for event, text in seen.sentences:
+            self.stage(f"{clock(seen.at):>5}  {event:<8} {text}")
+        if seen.at >= self._due:
+            self._due = seen.at + _STATUS_EVERY
+            row = "".join(GLYPHS[seen.use[node]][1] for node in SERVING)
+            row += " " + "".join(GLYPHS[seen.use[node]][1] for node in TRAINING)
+            self.stage(f"{clock(seen.at):>5}  nodes    {row}  waiting: training "
+                       f"{seen.waiting['train']}, inference {seen.waiting['inference']}")
+
+    def end(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Chart:
+    """A row a node, a column a slice of the day; the finished chart of an arm stays above."""
+
+    def __init__(self, out):
+        self._out, self._drawn, self._history, self._sentences = out, 0, [], []
+        self._unicode = "utf" in (out.encoding or "").lower()
+        self._saved = None
+        self._title, self._day, self._stage = "", 1, ""
+        try:
+            self._saved = termios.tcgetattr(0)
+            quiet = termios.tcgetattr(0)
+            quiet[3] &= ~termios.ECHO
+            termios.tcsetattr(0, termios.TCSANOW, quiet)
+        except (termios.error, OSError):
+            pass
+        self._write("\x1b[?25l")
+        atexit.register(self.close)
+
+    def stage(self, text):
+        """One passing line, such as a step of the lab's start."""
+        self._clear()
+        self._draw([self._cut(text)])
+
+    def begin(self, number, of, arm, day):
+        self._clear()
+        self._history, self._sentences, self._day = [], [], day
+        self._title = f"{number} of {of}  {arm}: {ABOUT[arm]}"
+
+    def show(self, seen):
+        self._history.append(seen)
+        self._sentences += [(seen.at, *sentence) for sentence in seen.sentences]
+        lines = self._chart(seen)
+        self._clear()
+        self._draw(lines)
+
+    def end(self):
+        """Lets the chart stay where it is, without what was said last."""
+        if self._history:
+            lines = self._chart(self._history[-1])
+            self._clear()
+            self._draw(lines[:len(lines) - 2 * _SENTENCES])
+        self._write("\n")
+        self._drawn, self._history = 0, []
+
+    def close(self):
+        """Gives the terminal back as it was."""
+        if self._out:
+            if not self._history:
+                self._clear()  # a passing line
+            self._write("\x1b[?25h")
+            if self._saved:
+                termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            self._out = None
+
+    # Drawing
+
+    def _chart(self, seen):
+        width = shutil.get_terminal_size((80, 24)).columns - 1
+        room = width - 6
+        span = max(self._day, seen.at)
+        cells = [None] * room
+        for look in self._history:
+            cells[min(room - 1, int(look.at / span * room))] = look
+        last = min(room - 1, int(seen.at / span * room))
+        for index in range(1, last + 1):
+            cells[index] = cells[index] or cells[index - 1]
+        past = f"{clock(seen.at)} of {clock(self._day)}"
+        if seen.at > self._day:
+            past = f"{clock(seen.at)}, finishing"
+        title = self._cut(self._title, width - len(past) - 2)
+        lines = [title + past.rjust(width - len(title)), ""]
+        for group in (SERVING, TRAINING):
+            for node in group:
+                lines.append(f" {node:<4} " + self._strip(node, cells))
+            lines.append("")
+        lines[-1] = self._legend()
+        waiting = seen.waiting
+        lines.append(f" waiting: training {waiting['train']}, inference {waiting['inference']}")
+        said = []
+        for at, _, text in reversed(self._sentences[-_SENTENCES:]):
+            wrapped = textwrap.wrap(f"{clock(at)} {text}", width - 2, subsequent_indent="     ",
+                                    max_lines=2, placeholder=" ...")
+            said += [f" {line}" for line in wrapped]
+        return lines + said + [""] * (2 * _SENTENCES - len(said))
+
+    def _strip(self, node, cells):
+        """A node's row, one escape sequence for each stretch of the same use."""
+        text, before = "", None
+        for look in cells:
+            use = look.use[node] if look else None
+            if use != before:
+                text += "\x1b[0m" + (f"\x1b[{GLYPHS[use][2]}m" if use else "")
+                before = use
+            text += self._glyph(use) if use else " "
+        return text + "\x1b[0m"
+
+    def _glyph(self, use):
+        return GLYPHS[use][0 if self._unicode else 1]
+
+    def _legend(self):
+        return " " + "  ".join(f"\x1b[{colour}m{self._glyph(use)}\x1b[0m {meaning}"
+                               for use, (_, _, colour, meaning) in GLYPHS.items())
+
+    @staticmethod
+    def _cut(text, width=None):
+        width = width or shutil.get_terminal_size((80, 24)).columns - 1
+        return text if len(text) <= width else text[:width - 3] + "..."
+
+    def _clear(self):
+        if self._drawn:
+            self._write(f"\x1b[{self._drawn}A\r\x1b[J")
+        self._drawn = 0
+
+    def _draw(self, lines):
+        self._write("".join(line + "\x1b[K\n" for line in lines))
+        self._drawn = len(lines)
+
+    def _write(self, text):
+        if self._out:
+            self._out.write(text)
+            self._out.flush()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A day in miniature on a private Slurm, run three ways: see README.md. Start it with ./run."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lab"))
+
+import arms  # noqa: E402  (weirlab is found only now)
+import live  # noqa: E402
+import measure  # noqa: E402
+import report  # noqa: E402
+import workload  # noqa: E402
+from weirlab import LabError  # noqa: E402
+
+DAY, QUICK_DAY = 240, 60  # seconds
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        prog="run", description="A day in miniature on a private, real Slurm: training leaves nodes "
+        "idle, inference demand rises and falls, a burst of training wants its nodes back. The same "
+        "jobs run in three set-ups, and Slurm's accounting says how each did.")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"a day of {QUICK_DAY} s in place of {DAY} s; under 5 minutes in all")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures here")
+    parser.add_argument("--seed", type=int, default=1, help="of the workload (%(default)s)")
+    parser.add_argument("--arms", default=",".join(arms.ARMS), metavar="A,B",
+                        help="which set-ups, in this order (%(default)s)")
+    parser.add_argument("--build-dir", metavar="DIR",
+                        help="a build of Weir; otherwise one is made in build/release")
+    parser.add_argument("--labs", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    chosen.arms = chosen.arms.split(",")
+    unknown = [arm for arm in chosen.arms if arm not in arms.ARMS]
+    if unknown or len(set(chosen.arms)) != len(chosen.arms):
+        parser.error(f"--arms takes some of {', '.join(arms.ARMS)}, each once")
+    if chosen.json:
+        folder = os.path.dirname(os.path.abspath(chosen.json))
+        if not os.path.isdir(folder) or os.path.isdir(chosen.json):
+            parser.error(f"--json {chosen.json}: no such folder, or not a file")
+    chosen.build_dir = chosen.build_dir or os.path.join(ROOT, "build", "release")
+    return chosen
+
+
+def write_json(path, results):
+    """Writes the figures, as a file of whoever called sudo."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=2)
+        file.write("\n")
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
+        os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
+
+
+def run_arm(arm, number, chosen, labs, view):
+    """One arm in a lab of its own, which is down again when this returns or raises."""
+    day = QUICK_DAY if chosen.quick else DAY
+    jobs = workload.make(chosen.seed, day)
+    view.stage(f"{number} of {len(chosen.arms)}  {arm}: a Slurm of its own comes up")
+    directory = os.path.join(labs, arm)
+    lab = arms.start(arm, directory, chosen.build_dir, lambda line: None)
+    try:
+        view.begin(number, len(chosen.arms), arm, day)
+        submitted = arms.run_day(arm, lab, jobs, day, view.show)
+        view.end()
+        view.stage("reading Slurm's accounting")
+        return measure.measure(arm, lab, submitted, day)
+    except LabError as error:
+        if arm == "weir" and not lab.pids("weirctld", zombies=False):
+            raise LabError(f"{error}\nweirctld is not running; its log ends:\n"
+                           f"{lab.log('weirctld', 20)}") from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        lab.down()
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def run(chosen, labs, view):
+    """All arms; 0 where each ran and Weir lost nothing."""
+    results = {}
+    for number, arm in enumerate(chosen.arms, 1):
+        results[arm] = run_arm(arm, number, chosen, labs, view)
+    view.close()
+    print(report.text(results), flush=True)
+    if chosen.json:
+        write_json(chosen.json, results)
+    if results.get("weir", {}).get("jobs_lost"):
+        print("demo: jobs were lost with Weir", file=sys.stderr)
+        return 1
+    return 0
+
+
+def main():
+    chosen = options()
+    if os.geteuid() != 0:
+        print("demo: the lab needs root: start it with contrib/demo/run", file=sys.stderr)
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    labs = chosen.labs or tempfile.mkdtemp(prefix="weir-demo.")
+    os.chmod(labs, 0o755)  # the lab's users pass through it
+    view = live.make()
+    try:
+        return run(chosen, labs, view)
+    except KeyboardInterrupt:
+        view.close()
+        print("\ndemo: interrupted; everything is down again", file=sys.stderr)
+        return 130
+    except (LabError, OSError) as error:
+        view.close()
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    finally:
+        view.close()
+        if not chosen.labs:
+            os.rmdir(labs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
