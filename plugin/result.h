@@ -7,7 +7,8 @@
 
 namespace weir {
 
-// What went wrong, in one sentence: where, what was found, what would do. `code` is Slurm's errno where it has one.
+// What went wrong, in one sentence: where, what was found, what would do. `code` is Slurm's errno where it
+// has one.
 struct Error {
     std::string message;
     int code = 0;

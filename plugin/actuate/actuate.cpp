@@ -20,7 +20,8 @@ Result<bool> runs_on(JobId job, const std::string& node) {
 
 class Taker {
   public:
-    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules) : snapshot_(snapshot), rules_(rules) {}
+    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules)
+        : snapshot_(snapshot), rules_(rules) {}
 
     Result<void> operator()(const SetReservation& step) const {
         if (!step.create) return slurm::set_reservation_nodes(step.reservation, step.nodes);
@@ -31,7 +32,9 @@ class Taker {
         return slurm::create_reservation(step.reservation, step.nodes, access);
     }
 
-    Result<void> operator()(const DeleteReservation& step) const { return slurm::delete_reservation(step.reservation); }
+    Result<void> operator()(const DeleteReservation& step) const {
+        return slurm::delete_reservation(step.reservation);
+    }
 
     Result<void> operator()(const NameReservation& step) const {
         slurm::JobChange change;

@@ -19,10 +19,10 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int kThreads = 4;                       // people asking at a time; one that dawdles delays no other
+constexpr int kThreads = 4;  // people asking at a time; one that dawdles delays no other
 constexpr std::size_t kLongestRequest = 1U << 16;  // bytes
-constexpr std::chrono::seconds kDawdle{2};        // a client gets so long for each read and write
-constexpr std::chrono::seconds kPatience{30};     // for the loop to take up an order
+constexpr std::chrono::seconds kDawdle{2};         // a client gets so long for each read and write
+constexpr std::chrono::seconds kPatience{30};      // for the loop to take up an order
 
 std::string user_name(std::uint32_t uid) {
     std::string buffer(16384, '\0');
@@ -54,7 +54,9 @@ void write_all(int connection, const std::string& text) {
     }
 }
 
-json error(const std::string& why) { return {{"error", why}}; }
+json error(const std::string& why) {
+    return {{"error", why}};
+}
 
 // An answer that already is {"error": ...} stays one.
 json answer_of(json result) {
@@ -62,7 +64,9 @@ json answer_of(json result) {
     return {{"result", std::move(result)}};
 }
 
-std::string system_error(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string system_error(const std::string& what) {
+    return what + ": " + std::strerror(errno);
+}
 
 // True when somebody listens there already.
 bool answers(const sockaddr_un& address) {
@@ -74,16 +78,18 @@ bool answers(const sockaddr_un& address) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(const std::string& path, std::uint32_t slurm_user,
-                                                             Shared& shared) {
+Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(const std::string& path,
+                                                             std::uint32_t slurm_user, Shared& shared) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return failure("control socket " + path + ": path is too long");
+    if (path.size() >= sizeof address.sun_path)
+        return failure("control socket " + path + ": path is too long");
     std::strcpy(address.sun_path, path.c_str());
     if (answers(address)) return failure("control socket " + path + ": another program listens there");
     struct stat status {};
     if (lstat(path.c_str(), &status) == 0) {
-        if (!S_ISSOCK(status.st_mode)) return failure("control socket " + path + ": a file that is no socket is in its place");
+        if (!S_ISSOCK(status.st_mode))
+            return failure("control socket " + path + ": a file that is no socket is in its place");
         unlink(path.c_str());
     }
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -148,7 +154,8 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
     if (ask == "plan") return answer_of(plan_to_json(*view, reader));
     if (ask == "loans") return answer_of(loans_to_json(*view, reader));
     if (ask == "explain") {
-        if (!request.contains("job") || !request["job"].is_string()) return error("explain needs a member \"job\"");
+        if (!request.contains("job") || !request["job"].is_string())
+            return error("explain needs a member \"job\"");
         return answer_of(explain_to_json(*view, reader, request["job"]));
     }
     return error("weirctld knows no request \"" + ask + "\"");
@@ -157,7 +164,9 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
 json ControlSocket::carry_out(const std::string& ask, const json& request, const Reader& reader) {
     if (!reader.privileged) return error("only root and SlurmUser may " + ask);
     auto order = std::make_shared<Order>();
-    order->kind = ask == "pause" ? Order::Kind::kPause : ask == "resume" ? Order::Kind::kResume : Order::Kind::kReturn;
+    order->kind = ask == "pause"    ? Order::Kind::kPause
+                  : ask == "resume" ? Order::Kind::kResume
+                                    : Order::Kind::kReturn;
     order->by = user_name(reader.uid);
     if (request.contains("rules")) {
         if (!request["rules"].is_array()) return error("\"rules\" must be a list of names");

@@ -12,11 +12,12 @@
 
 namespace weir::controller {
 
-// The unix socket that `weir` talks to: one JSON line asks, one JSON line answers, {"result": ...} or {"error": "..."}.
+// The unix socket that `weir` talks to: one JSON line asks, one JSON line answers, {"result": ...} or
+// {"error": "..."}.
 //   {"ask":"status"} {"ask":"plan"} {"ask":"loans"} {"ask":"explain","job":"17_4"}
 //   {"ask":"pause"} {"ask":"resume","rules":[...]} {"ask":"return","rules":[...]}
-// The kernel says who asks (SO_PEERCRED). Everybody may ask for what PrivateData lets him see; only SlurmUser and root
-// change anything.
+// The kernel says who asks (SO_PEERCRED). Everybody may ask for what PrivateData lets him see; only SlurmUser
+// and root change anything.
 class ControlSocket {
   public:
     static Result<std::unique_ptr<ControlSocket>> listen(const std::string& path, std::uint32_t slurm_user,

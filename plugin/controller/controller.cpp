@@ -17,10 +17,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRestFactor = 10;           // a cycle is at least so many times as long as observing takes
-constexpr Duration kRefusedRest{60};      // before a job that Slurm refused is tried again
+constexpr int kRestFactor = 10;       // a cycle is at least so many times as long as observing takes
+constexpr Duration kRefusedRest{60};  // before a job that Slurm refused is tried again
 
-Time now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
+Time now() {
+    return std::chrono::floor<Duration>(std::chrono::system_clock::now());
+}
 
 std::vector<std::string> reservation_names(const config::Policy& policy) {
     std::vector<std::string> names;
@@ -87,7 +89,8 @@ void Controller::reload() {
         return;
     }
     metrics_.policy_refused(false);
-    if (*policy != policy_) spdlog::info("{} read anew: {} lending rules", files_.policy.string(), policy->lend.size());
+    if (*policy != policy_)
+        spdlog::info("{} read anew: {} lending rules", files_.policy.string(), policy->lend.size());
     policy_ = std::move(*policy);
     journal_.event(now(), "reload", "weirctld", "");
 }
@@ -148,7 +151,8 @@ void Controller::fail(const std::string& problem) {
     shared_.publish(std::move(view));
 }
 
-void Controller::act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules) {
+void Controller::act(const Snapshot& snapshot, const Plan& plan,
+                     const std::vector<policies::LendRule>& rules) {
     if (!remember(plan.ledger)) return;
     for (const Step& step : plan.steps) {
         if (shared_.stopped() || !take_step(snapshot, step, rules)) return;
@@ -156,7 +160,8 @@ void Controller::act(const Snapshot& snapshot, const Plan& plan, const std::vect
 }
 
 // Whether the plan may go on.
-bool Controller::take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules) {
+bool Controller::take_step(const Snapshot& snapshot, const Step& step,
+                           const std::vector<policies::LendRule>& rules) {
     const auto taken = actuate::take(step, snapshot, rules);
     crash_point();
     const std::string error = taken ? "" : taken.error().message;
@@ -191,9 +196,9 @@ bool Controller::remember(const Ledger& ledger) {
 void Controller::write_heartbeat(const Snapshot& snapshot) {
     // While paused it goes stale, and submissions use the reservation as it stands.
     if (ledger_.paused) return;
-    const auto valid_for =
-        std::max<std::chrono::duration<double>>(3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
-        3 * kRestFactor * std::chrono::duration<double>(observe_time_);
+    const auto valid_for = std::max<std::chrono::duration<double>>(
+                               3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
+                           3 * kRestFactor * std::chrono::duration<double>(observe_time_);
     const std::string text = heartbeat_text(snapshot, policy_, std::chrono::ceil<Duration>(valid_for));
     if (auto written = replace_file(files_.state / "heartbeat", text, false); !written)
         spdlog::error("{}", written.error().message);
@@ -215,21 +220,21 @@ std::string Controller::carry_out(const Order& order, Time at) {
     Ledger ledger = ledger_;
     std::string event;
     switch (order.kind) {
-        case Order::Kind::kPause:
-            event = "pause";
-            ledger.paused = true;
-            ledger.paused_by = order.by;
-            break;
-        case Order::Kind::kResume:
-            event = "resume";
-            ledger.paused = false;
-            ledger.paused_by.clear();
-            for (const std::string& rule : rules) rule_state(ledger, rule).held_home = false;
-            break;
-        case Order::Kind::kReturn:
-            event = "return";
-            for (const std::string& rule : rules) rule_state(ledger, rule).held_home = true;
-            break;
+    case Order::Kind::kPause:
+        event = "pause";
+        ledger.paused = true;
+        ledger.paused_by = order.by;
+        break;
+    case Order::Kind::kResume:
+        event = "resume";
+        ledger.paused = false;
+        ledger.paused_by.clear();
+        for (const std::string& rule : rules) rule_state(ledger, rule).held_home = false;
+        break;
+    case Order::Kind::kReturn:
+        event = "return";
+        for (const std::string& rule : rules) rule_state(ledger, rule).held_home = true;
+        break;
     }
     if (!remember(ledger)) return "the ledger cannot be written; see weirctld's log";
     std::string which;

@@ -13,8 +13,8 @@
 
 namespace weir::controller {
 
-// The control loop: observe, decide, act, and again. It may be killed at any instant; the next one goes on from what
-// Slurm holds and what the ledger says.
+// The control loop: observe, decide, act, and again. It may be killed at any instant; the next one goes on
+// from what Slurm holds and what the ledger says.
 class Controller {
   public:
     struct Files {
@@ -22,7 +22,8 @@ class Controller {
         std::filesystem::path state;   // <StateSaveLocation>/weir: ledger, journal, heartbeat, lock
     };
 
-    Controller(Files files, config::Policy policy, const slurm::Session& session, Shared& shared, Metrics& metrics);
+    Controller(Files files, config::Policy policy, const slurm::Session& session, Shared& shared,
+               Metrics& metrics);
 
     // Until `shared` is stopped.
     void run();

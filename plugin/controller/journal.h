@@ -9,7 +9,8 @@
 namespace weir::controller {
 
 // What Weir did and why, one JSON object a line, appended:
-//   {"at":"2026-01-31T12:00:00Z","event":"step","do":"lend t3 to inference","why":"...","rule":"inference","nodes":["t3"],"jobs":[41],"ok":true}
+//   {"at":"2026-01-31T12:00:00Z","event":"step","do":"lend t3 to
+//   inference","why":"...","rule":"inference","nodes":["t3"],"jobs":[41],"ok":true}
 //   {"at":...,"event":"pause"|"resume"|"return"|"start"|"stop"|"reload", "by":"root", "text":"..."}
 // At 64 MiB the file becomes journal.jsonl.1, in place of an older one.
 class Journal {

@@ -24,12 +24,16 @@ std::string system_error(const std::string& what, const std::filesystem::path& f
 json optional_time(const std::optional<Time>& time) {
     return time ? json(time->time_since_epoch().count()) : json(nullptr);
 }
-Time time_of(const json& value) { return Time(Duration(value.get<std::int64_t>())); }
+Time time_of(const json& value) {
+    return Time(Duration(value.get<std::int64_t>()));
+}
 std::optional<Time> optional_time_of(const json& object, const char* key) {
     if (!object.contains(key) || object[key].is_null()) return std::nullopt;
     return time_of(object[key]);
 }
-json optional_job(const std::optional<JobId>& job) { return job ? json(job->value) : json(nullptr); }
+json optional_job(const std::optional<JobId>& job) {
+    return job ? json(job->value) : json(nullptr);
+}
 std::optional<JobId> optional_job_of(const json& object, const char* key) {
     if (!object.contains(key) || object[key].is_null()) return std::nullopt;
     return JobId{object[key].get<std::uint32_t>()};
@@ -187,7 +191,8 @@ Result<void> replace_file(const std::filesystem::path& file, const std::string& 
     if (rename(fresh.c_str(), file.c_str()) != 0) return failure(system_error("replacing", file));
     if (!durable) return {};
     const File folder(open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0 || fsync(folder.get()) != 0) return failure(system_error("syncing", file.parent_path()));
+    if (folder.get() < 0 || fsync(folder.get()) != 0)
+        return failure(system_error("syncing", file.parent_path()));
     return {};
 }
 

@@ -16,8 +16,8 @@ Result<Ledger> ledger_from_json(const std::string& text);
 // A missing file is an empty ledger.
 Result<Ledger> load_ledger(const std::filesystem::path& file);
 
-// Replaces the file so that a reader, or the next controller after a crash at any instant, finds the old ledger or
-// the new one, whole: write beside it, fsync, rename, fsync of the folder.
+// Replaces the file so that a reader, or the next controller after a crash at any instant, finds the old
+// ledger or the new one, whole: write beside it, fsync, rename, fsync of the folder.
 Result<void> save_ledger(const std::filesystem::path& file, const Ledger& ledger);
 
 // The same way of replacing, for any small file; without the fsyncs where `durable` is false.

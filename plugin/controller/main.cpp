@@ -36,11 +36,11 @@ namespace fs = std::filesystem;
 // Exit statuses, as weirctld(8) documents them.
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
-constexpr int kBadUse = 2;     // command line or weir.yaml
-constexpr int kLocked = 75;    // another weirctld works on this StateSaveLocation
+constexpr int kBadUse = 2;   // command line or weir.yaml
+constexpr int kLocked = 75;  // another weirctld works on this StateSaveLocation
 
-constexpr std::chrono::seconds kStopPatience{2};   // for a cycle in progress, before the process simply ends
-constexpr std::chrono::seconds kLockPatience{4};   // a predecessor may be on its way out
+constexpr std::chrono::seconds kStopPatience{2};  // for a cycle in progress, before the process simply ends
+constexpr std::chrono::seconds kLockPatience{4};  // a predecessor may be on its way out
 
 struct Options {
     fs::path policy;
@@ -63,7 +63,8 @@ bool become_slurm_user(std::uint32_t uid) {
            setuid(uid) == 0;
 }
 
-// Under sched_weir.so standard output leads nowhere: the log goes beside slurmctld's own, or to syslog as that does.
+// Under sched_weir.so standard output leads nowhere: the log goes beside slurmctld's own, or to syslog as
+// that does.
 void set_up_log(const Options& options, const slurm::Session& session) {
     fs::path file = options.log_file;
     if (file.empty() && options.supervised && !session.controller_log().empty())
@@ -98,18 +99,21 @@ int take_lock(const fs::path& file) {
 }
 
 // Datagrams of job_submit_weir: a submission waits for the controller.
-void listen_for_wakes(const fs::path& socket_file, controller::Shared& shared, const std::atomic<bool>& stopping) {
+void listen_for_wakes(const fs::path& socket_file, controller::Shared& shared,
+                      const std::atomic<bool>& stopping) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket_file.string().size() >= sizeof address.sun_path) {
-        spdlog::warn("{}: path is too long for a socket; submissions wait for the next cycle", socket_file.string());
+        spdlog::warn("{}: path is too long for a socket; submissions wait for the next cycle",
+                     socket_file.string());
         return;
     }
     std::strcpy(address.sun_path, socket_file.c_str());
     unlink(socket_file.c_str());
     const int wakes = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (wakes < 0 || bind(wakes, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        spdlog::warn("{}: {}; submissions wait for the next cycle", socket_file.string(), std::strerror(errno));
+        spdlog::warn("{}: {}; submissions wait for the next cycle", socket_file.string(),
+                     std::strerror(errno));
         if (wakes >= 0) close(wakes);
         return;
     }
@@ -125,8 +129,9 @@ void listen_for_wakes(const fs::path& socket_file, controller::Shared& shared, c
     unlink(socket_file.c_str());
 }
 
-// Turns signals, and under supervision the end of slurmctld, into requests to the loop. A stop that the loop does not
-// heed in time, because it waits for slurmctld, ends the process: nothing needs tidying, by rule 4 of the design.
+// Turns signals, and under supervision the end of slurmctld, into requests to the loop. A stop that the loop
+// does not heed in time, because it waits for slurmctld, ends the process: nothing needs tidying, by rule 4
+// of the design.
 void watch_signals(const sigset_t& signals, bool supervised, controller::Shared& shared,
                    const std::atomic<bool>& loop_ended) {
     std::optional<std::chrono::steady_clock::time_point> deadline;
@@ -149,7 +154,8 @@ void watch_signals(const sigset_t& signals, bool supervised, controller::Shared&
     }
 }
 
-int serve(const Options& options, const slurm::Session& session, config::Policy policy, const fs::path& policy_file) {
+int serve(const Options& options, const slurm::Session& session, config::Policy policy,
+          const fs::path& policy_file) {
     const fs::path state = fs::path(session.state_directory()) / "weir";
     std::error_code failed;
     fs::create_directory(state, failed);
@@ -157,7 +163,8 @@ int serve(const Options& options, const slurm::Session& session, config::Policy 
     if (failed) return complain(kFailed, state.string() + ": " + failed.message());
     const int lock = take_lock(state / "lock");
     if (lock < 0)
-        return complain(kLocked, "another weirctld holds " + (state / "lock").string() + ": " + std::strerror(errno));
+        return complain(kLocked,
+                        "another weirctld holds " + (state / "lock").string() + ": " + std::strerror(errno));
     controller::arm_crash_points(state);
 
     // Before any thread: every one inherits the mask, and only the watcher takes signals.
@@ -172,7 +179,8 @@ int serve(const Options& options, const slurm::Session& session, config::Policy 
     if (!control) spdlog::error("{}; `weir` cannot reach this controller", control.error().message);
     controller::Metrics metrics;
     if (!policy.metrics_listen.empty()) {
-        if (auto serving = metrics.serve(policy.metrics_listen); !serving) spdlog::warn("{}", serving.error().message);
+        if (auto serving = metrics.serve(policy.metrics_listen); !serving)
+            spdlog::warn("{}", serving.error().message);
     }
     spdlog::info("weirctld {} of cluster {} begins: {} rules, mode {}", WEIR_VERSION, session.cluster(),
                  policy.lend.size(), policy.mode == policies::Mode::kAct ? "act" : "advise");
@@ -213,7 +221,9 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    CLI::App app{"weirctld: lends idle capacity between the partitions of a Slurm cluster, by the policy in weir.yaml"};
+    CLI::App app{
+        "weirctld: lends idle capacity between the partitions of a Slurm cluster, by the policy in "
+        "weir.yaml"};
     app.add_option("--config", options.policy, "policy file (default: weir.yaml beside slurm.conf)");
     app.add_option("--log-file", options.log_file,
                    "where to log (default: standard error; under slurmctld beside its own log)");

@@ -17,8 +17,8 @@ using prometheus::BuildCounter;
 using prometheus::BuildGauge;
 
 const char* kind_of(const Step& step) {
-    static constexpr const char* kKinds[] = {"set_reservation", "delete_reservation", "name_reservation", "notify_job",
-                                             "end_job"};
+    static constexpr const char* kKinds[] = {"set_reservation", "delete_reservation", "name_reservation",
+                                             "notify_job", "end_job"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }
@@ -28,9 +28,14 @@ const char* kind_of(const Step& step) {
 struct Metrics::Parts {
     prometheus::Registry registry;
     prometheus::Family<prometheus::Gauge>& nodes =
-        BuildGauge().Name("weir_rule_nodes").Help("Nodes of a lending rule, by what they are to it").Register(registry);
-    prometheus::Family<prometheus::Gauge>& waiting =
-        BuildGauge().Name("weir_rule_waiting_jobs").Help("Borrower's jobs that wait for capacity").Register(registry);
+        BuildGauge()
+            .Name("weir_rule_nodes")
+            .Help("Nodes of a lending rule, by what they are to it")
+            .Register(registry);
+    prometheus::Family<prometheus::Gauge>& waiting = BuildGauge()
+                                                         .Name("weir_rule_waiting_jobs")
+                                                         .Help("Borrower's jobs that wait for capacity")
+                                                         .Register(registry);
     prometheus::Family<prometheus::Gauge>& free_gpus = BuildGauge()
                                                            .Name("weir_rule_borrower_free_gpus")
                                                            .Help("GPUs ready for the borrower and not in use")
@@ -43,7 +48,10 @@ struct Metrics::Parts {
                                         .Register(registry)
                                         .Add({});
     prometheus::Family<prometheus::Gauge>& cycle_seconds =
-        BuildGauge().Name("weir_cycle_seconds").Help("What the last good cycle took, by stage").Register(registry);
+        BuildGauge()
+            .Name("weir_cycle_seconds")
+            .Help("What the last good cycle took, by stage")
+            .Register(registry);
     prometheus::Counter& cycles =
         BuildCounter().Name("weir_cycles_total").Help("Cycles that saw Slurm").Register(registry).Add({});
     prometheus::Counter& failures = BuildCounter()
@@ -51,8 +59,11 @@ struct Metrics::Parts {
                                         .Help("Cycles in which slurmctld did not answer")
                                         .Register(registry)
                                         .Add({});
-    prometheus::Gauge& paused =
-        BuildGauge().Name("weir_paused").Help("1 while an administrator has paused Weir").Register(registry).Add({});
+    prometheus::Gauge& paused = BuildGauge()
+                                    .Name("weir_paused")
+                                    .Help("1 while an administrator has paused Weir")
+                                    .Register(registry)
+                                    .Add({});
     prometheus::Gauge& refused = BuildGauge()
                                      .Name("weir_policy_refused")
                                      .Help("1 while weir.yaml has errors and an older policy is in force")
@@ -113,12 +124,16 @@ void Metrics::update(const View& view) {
     parts_->cycles.Increment();
 }
 
-void Metrics::failed() { parts_->failures.Increment(); }
+void Metrics::failed() {
+    parts_->failures.Increment();
+}
 
 void Metrics::step_taken(const Step& step, bool succeeded) {
     parts_->steps.Add({{"kind", kind_of(step)}, {"outcome", succeeded ? "done" : "failed"}}).Increment();
 }
 
-void Metrics::policy_refused(bool refused) { parts_->refused.Set(refused ? 1 : 0); }
+void Metrics::policy_refused(bool refused) {
+    parts_->refused.Set(refused ? 1 : 0);
+}
 
 }  // namespace weir::controller

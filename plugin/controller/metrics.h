@@ -9,8 +9,8 @@
 
 namespace weir::controller {
 
-// What Prometheus can read of weirctld, at http://<listen>/metrics. Names begin with weir_; gauges are those of the
-// last good cycle.
+// What Prometheus can read of weirctld, at http://<listen>/metrics. Names begin with weir_; gauges are those
+// of the last good cycle.
 class Metrics {
   public:
     Metrics();

@@ -37,8 +37,8 @@ class Shared {
         return view_;
     }
 
-    // Hands an order to the loop and waits until it is carried out: empty, or why it is not. An order that outlasts
-    // the wait is withdrawn if the loop has not taken it up yet.
+    // Hands an order to the loop and waits until it is carried out: empty, or why it is not. An order that
+    // outlasts the wait is withdrawn if the loop has not taken it up yet.
     std::string submit(std::shared_ptr<Order> order, std::chrono::seconds patience) {
         auto outcome = order->done.get_future();
         {

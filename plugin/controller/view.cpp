@@ -20,8 +20,12 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-std::int64_t seconds(Time time) { return time.time_since_epoch().count(); }
-json optional_seconds(const std::optional<Time>& time) { return time ? json(seconds(*time)) : json(nullptr); }
+std::int64_t seconds(Time time) {
+    return time.time_since_epoch().count();
+}
+json optional_seconds(const std::optional<Time>& time) {
+    return time ? json(seconds(*time)) : json(nullptr);
+}
 
 bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs) {
     if (reader.privileged || (view.private_data & PRIVATE_DATA_JOBS) == 0) return true;
@@ -31,7 +35,9 @@ bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& j
     });
 }
 
-json refused(const std::string& why) { return {{"error", why}}; }
+json refused(const std::string& why) {
+    return {{"error", why}};
+}
 
 bool may_see_reservations(const View& view, const Reader& reader) {
     return reader.privileged || (view.private_data & (PRIVATE_DATA_RESERVATIONS | PRIVATE_DATA_NODES)) == 0;
@@ -59,7 +65,8 @@ json rule_to_json(const View& view, const RuleReport& report) {
             {"problem", report.problem}};
 }
 
-json partition_to_json(const View& view, const std::set<std::string_view>& lent_nodes, const Partition& partition) {
+json partition_to_json(const View& view, const std::set<std::string_view>& lent_nodes,
+                       const Partition& partition) {
     int idle = 0, lent = 0, gpus = 0, gpus_used = 0, gpus_lent = 0;
     for (const NodeIndex index : partition.nodes) {
         const Node& node = view.snapshot.nodes[index];
@@ -75,8 +82,10 @@ json partition_to_json(const View& view, const std::set<std::string_view>& lent_
         }
         if (node.jobs == 0 && node.state == NodeState::kUp && !node.completing) ++idle;
     }
-    return {{"name", partition.name}, {"nodes", partition.nodes.size()}, {"idle_nodes", idle},   {"lent_nodes", lent},
-            {"gpus", gpus},           {"gpus_used", gpus_used},          {"gpus_lent", gpus_lent}};
+    return {{"name", partition.name}, {"nodes", partition.nodes.size()},
+            {"idle_nodes", idle},     {"lent_nodes", lent},
+            {"gpus", gpus},           {"gpus_used", gpus_used},
+            {"gpus_lent", gpus_lent}};
 }
 
 }  // namespace
@@ -161,7 +170,8 @@ json plan_to_json(const View& view, const Reader& reader) {
 }
 
 json loans_to_json(const View& view, const Reader& reader) {
-    if (!may_see_reservations(view, reader)) return refused("reservations are private here (PrivateData in slurm.conf)");
+    if (!may_see_reservations(view, reader))
+        return refused("reservations are private here (PrivateData in slurm.conf)");
     json loans = json::array();
     for (const Loan& loan : view.snapshot.ledger.loans) {
         std::vector<JobId> named;
@@ -172,22 +182,26 @@ json loans_to_json(const View& view, const Reader& reader) {
         json jobs = json::array();
         if (const auto index = view.snapshot.node(loan.node)) {
             for (const Job& job : view.snapshot.jobs) {
-                if (job.state == JobState::kPending || !std::ranges::binary_search(job.nodes, *index)) continue;
+                if (job.state == JobState::kPending || !std::ranges::binary_search(job.nodes, *index))
+                    continue;
                 if (may_see(view, reader, {job.id})) jobs.push_back(job.label);
             }
         }
         const std::string hidden = "(another user's job)";
-        loans.push_back({{"node", loan.node},
-                         {"rule", loan.rule},
-                         {"from", loan.from},
-                         {"to", rule != view.policy.lend.end() ? rule->to : ""},
-                         {"since", seconds(loan.since)},
-                         {"why", visible ? loan.why : hidden},
-                         {"state", loan.vacating ? "vacating" : loan.unused_since ? "unused" : "used"},
-                         {"unused_since", optional_seconds(loan.unused_since)},
-                         {"vacating_since", loan.vacating ? json(seconds(loan.vacating->since)) : json(nullptr)},
-                         {"vacating_why", loan.vacating ? (visible ? loan.vacating->why : hidden) : ""},
-                         {"jobs", jobs}});
+        loans.push_back(
+            {{"node", loan.node},
+             {"rule", loan.rule},
+             {"from", loan.from},
+             {"to", rule != view.policy.lend.end() ? rule->to : ""},
+             {"since", seconds(loan.since)},
+             {"why", visible ? loan.why : hidden},
+             {"state", loan.vacating       ? "vacating"
+                       : loan.unused_since ? "unused"
+                                           : "used"},
+             {"unused_since", optional_seconds(loan.unused_since)},
+             {"vacating_since", loan.vacating ? json(seconds(loan.vacating->since)) : json(nullptr)},
+             {"vacating_why", loan.vacating ? (visible ? loan.vacating->why : hidden) : ""},
+             {"jobs", jobs}});
     }
     return {{"at", seconds(view.snapshot.at)}, {"loans", loans}};
 }
@@ -207,7 +221,8 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
     json jobs = json::array();
     for (const Job* job : std::span(found).first(std::min(kMost, found.size()))) {
         json partitions = json::array();
-        for (const PartitionIndex index : job->partitions) partitions.push_back(view.snapshot.partitions[index].name);
+        for (const PartitionIndex index : job->partitions)
+            partitions.push_back(view.snapshot.partitions[index].name);
         jobs.push_back({{"job", job->label},
                         {"user", job->user},
                         {"partitions", partitions},
@@ -217,7 +232,9 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
                         {"reason", job->reason},
                         {"why", policies::explain(view.snapshot, view.policy.lend, view.plan, *job)}});
     }
-    return {{"at", seconds(view.snapshot.at)}, {"jobs", jobs}, {"more", found.size() > kMost ? found.size() - kMost : 0}};
+    return {{"at", seconds(view.snapshot.at)},
+            {"jobs", jobs},
+            {"more", found.size() > kMost ? found.size() - kMost : 0}};
 }
 
 }  // namespace weir::controller

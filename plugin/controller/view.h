@@ -12,7 +12,8 @@
 
 namespace weir::controller {
 
-// What the last cycle saw and decided: all that the control socket and the metrics tell. Never changed once published.
+// What the last cycle saw and decided: all that the control socket and the metrics tell. Never changed once
+// published.
 struct View {
     std::string cluster;
     config::Policy policy;
@@ -23,7 +24,8 @@ struct View {
     std::chrono::duration<double> observe_time{};
     std::chrono::duration<double> decide_time{};
     std::uint16_t private_data = 0;
-    // Why the last attempt at a cycle failed; empty when it succeeded. The rest is then that of the last good one.
+    // Why the last attempt at a cycle failed; empty when it succeeded. The rest is then that of the last good
+    // one.
     std::string problem;
     Time problem_since{};
 };
@@ -34,8 +36,8 @@ struct Reader {
     bool privileged = false;  // SlurmUser or root: sees and may change everything
 };
 
-// Times are seconds since the epoch; a step is {"do", "why", "rule", "nodes", "jobs"}. The shapes are documented in
-// weir(1) and only ever grow.
+// Times are seconds since the epoch; a step is {"do", "why", "rule", "nodes", "jobs"}. The shapes are
+// documented in weir(1) and only ever grow.
 nlohmann::ordered_json status_to_json(const View& view);
 nlohmann::ordered_json plan_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json loans_to_json(const View& view, const Reader& reader);

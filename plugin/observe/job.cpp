@@ -8,9 +8,15 @@
 namespace weir::observe {
 namespace {
 
-bool given(std::uint32_t value) { return value != 0 && value != NO_VAL && value != INFINITE; }
-bool given(std::uint16_t value) { return value != 0 && value != NO_VAL16 && value != INFINITE16; }
-std::string_view text(const char* value) { return value != nullptr ? value : ""; }
+bool given(std::uint32_t value) {
+    return value != 0 && value != NO_VAL && value != INFINITE;
+}
+bool given(std::uint16_t value) {
+    return value != 0 && value != NO_VAL16 && value != INFINITE16;
+}
+std::string_view text(const char* value) {
+    return value != nullptr ? value : "";
+}
 
 // "a&b" or "a,b"; anything richer (alternatives, counts, groups) is beyond the model.
 bool read_features(std::string_view expression, std::vector<std::string>& features) {
@@ -42,17 +48,17 @@ void add_gpus(std::string_view tres, int times, int& need, Request& request) {
 WaitsFor to_waits_for(const slurm_job_info_t& job) {
     if (job.priority == 0) return WaitsFor::kOther;  // held
     switch (job.state_reason) {
-        case WAIT_NO_REASON:
-        case WAIT_PRIORITY:
-        case WAIT_RESOURCES:
-        case WAIT_RESERVATION:
-        case WAIT_NODE_NOT_AVAIL:
-        case FAIL_DOWN_NODE:  // requeued after a node failure
-            return WaitsFor::kResources;
-        case WAIT_TIME:
-            return WaitsFor::kBeginTime;
-        default:
-            return WaitsFor::kOther;
+    case WAIT_NO_REASON:
+    case WAIT_PRIORITY:
+    case WAIT_RESOURCES:
+    case WAIT_RESERVATION:
+    case WAIT_NODE_NOT_AVAIL:
+    case FAIL_DOWN_NODE:  // requeued after a node failure
+        return WaitsFor::kResources;
+    case WAIT_TIME:
+        return WaitsFor::kBeginTime;
+    default:
+        return WaitsFor::kOther;
     }
 }
 

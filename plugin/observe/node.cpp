@@ -5,12 +5,12 @@ namespace weir::observe {
 
 NodeState to_state(std::uint32_t state) {
     switch (state & NODE_STATE_BASE) {
-        case NODE_STATE_IDLE:
-        case NODE_STATE_ALLOCATED:
-        case NODE_STATE_MIXED:
-            break;
-        default:
-            return NodeState::kDown;
+    case NODE_STATE_IDLE:
+    case NODE_STATE_ALLOCATED:
+    case NODE_STATE_MIXED:
+        break;
+    default:
+        return NodeState::kDown;
     }
     if ((state & (NODE_STATE_DRAIN | NODE_STATE_FAIL | NODE_STATE_MAINT | NODE_STATE_REBOOT_REQUESTED |
                   NODE_STATE_REBOOT_ISSUED | NODE_STATE_POWER_DRAIN)) != 0)

@@ -19,8 +19,8 @@ class UserNames {
     std::unordered_map<std::uint32_t, std::string> names_;
 };
 
-// Slurm's tables as a Snapshot at time `at`, without a ledger. `reservations` are the names that are Weir's own,
-// sorted; every other reservation that has not ended makes its nodes foreign.
+// Slurm's tables as a Snapshot at time `at`, without a ledger. `reservations` are the names that are Weir's
+// own, sorted; every other reservation that has not ended makes its nodes foreign.
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
                      UserNames& users);
 

@@ -16,8 +16,12 @@ namespace {
 
 constexpr NodeIndex kNoNode = ~NodeIndex{0};
 
-std::string text(const char* value) { return value != nullptr ? value : ""; }
-Time to_time(time_t value) { return Time(Duration(value)); }
+std::string text(const char* value) {
+    return value != nullptr ? value : "";
+}
+Time to_time(time_t value) {
+    return Time(Duration(value));
+}
 
 std::string upto_comma(std::string_view& list) {
     const auto cut = std::min(list.find(','), list.size());
@@ -67,7 +71,8 @@ class Conversion {
         for (; *pairs >= 0; pairs += 2) {
             for (std::int32_t i = pairs[0]; i <= pairs[1]; ++i) {
                 if (static_cast<std::size_t>(i) >= position_.size()) break;
-                if (const NodeIndex index = position_[static_cast<std::size_t>(i)]; index != kNoNode) visit(index);
+                if (const NodeIndex index = position_[static_cast<std::size_t>(i)]; index != kNoNode)
+                    visit(index);
             }
         }
     }
@@ -92,7 +97,8 @@ Node Conversion::to_node(const node_info_t& info) const {
     node.name = text(info.name);
     node.state = to_state(info.node_state);
     node.cpus = info.cpus_efctv != 0 && info.cpus_efctv != NO_VAL16 ? info.cpus_efctv : info.cpus;
-    node.memory = static_cast<std::int64_t>(info.real_memory) - static_cast<std::int64_t>(info.mem_spec_limit);
+    node.memory =
+        static_cast<std::int64_t>(info.real_memory) - static_cast<std::int64_t>(info.mem_spec_limit);
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
     node.cpus_used = info.alloc_cpus;
     node.memory_used = static_cast<std::int64_t>(info.alloc_memory);
@@ -100,7 +106,8 @@ Node Conversion::to_node(const node_info_t& info) const {
     std::uint16_t cpus_used = 0;
     std::uint64_t memory_used = 0;
     slurm_get_select_nodeinfo(info.select_nodeinfo, SELECT_NODEDATA_SUBCNT, NODE_STATE_ALLOCATED, &cpus_used);
-    slurm_get_select_nodeinfo(info.select_nodeinfo, SELECT_NODEDATA_MEM_ALLOC, NODE_STATE_ALLOCATED, &memory_used);
+    slurm_get_select_nodeinfo(info.select_nodeinfo, SELECT_NODEDATA_MEM_ALLOC, NODE_STATE_ALLOCATED,
+                              &memory_used);
     node.cpus_used = cpus_used;
     node.memory_used = static_cast<std::int64_t>(memory_used);
 #endif
@@ -149,7 +156,8 @@ void Conversion::convert_partitions() {
     const partition_info_msg_t& message = tables_.partitions();
     for (std::uint32_t i = 0; i < message.record_count; ++i) {
         const partition_info_t& info = message.partition_array[i];
-        snapshot_.partitions.push_back({text(info.name), info.state_up == PARTITION_UP, node_list(info.node_inx)});
+        snapshot_.partitions.push_back(
+            {text(info.name), info.state_up == PARTITION_UP, node_list(info.node_inx)});
     }
     std::ranges::sort(snapshot_.partitions, {}, &Partition::name);
     for (std::size_t i = 0; i < snapshot_.partitions.size(); ++i)
@@ -168,7 +176,8 @@ void Conversion::convert_reservations() {
             continue;
         }
         Reservation reservation{name, {}, (info.flags & kOurFlags) == kOurFlags};
-        for (const NodeIndex index : node_list(info.node_inx)) reservation.nodes.push_back(snapshot_.nodes[index].name);
+        for (const NodeIndex index : node_list(info.node_inx))
+            reservation.nodes.push_back(snapshot_.nodes[index].name);
         snapshot_.reservations.push_back(std::move(reservation));
     }
     std::ranges::sort(snapshot_.reservations, {}, &Reservation::name);
@@ -205,7 +214,8 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.requeueable = info.batch_flag != 0 && info.requeue != 0;
     job.reservation = text(info.resv_name);
     job.submitted = to_time(info.submit_time);
-    if (info.time_limit != INFINITE && info.time_limit != NO_VAL) job.time_limit = std::chrono::minutes(info.time_limit);
+    if (info.time_limit != INFINITE && info.time_limit != NO_VAL)
+        job.time_limit = std::chrono::minutes(info.time_limit);
 
     const std::uint32_t base = info.job_state & JOB_STATE_BASE;
     if ((info.job_state & JOB_COMPLETING) != 0) {
@@ -226,7 +236,8 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
         job.started = to_time(info.start_time);
         job.nodes = node_list(info.node_inx);
         if (info.tres_alloc_str != nullptr) {
-            // "cpu=8,mem=4G,node=1,billing=8,gres/gpu=2,gres/gpu:h100=2": the untyped entry is the sum of the typed.
+            // "cpu=8,mem=4G,node=1,billing=8,gres/gpu=2,gres/gpu:h100=2": the untyped entry is the sum of the
+            // typed.
             int untyped = 0;
             int typed = 0;
             for (const std::string& entry : split(info.tres_alloc_str)) {

@@ -21,7 +21,9 @@ std::string joined(const std::vector<std::string>& names) {
     return text;
 }
 
-char* or_null(std::string& text) { return text.empty() ? nullptr : text.data(); }
+char* or_null(std::string& text) {
+    return text.empty() ? nullptr : text.data();
+}
 
 Result<void> outcome(int status, const std::string& what) {
     if (status == SLURM_SUCCESS) return {};
@@ -41,14 +43,17 @@ Result<void> array_outcome(int status, const ArrayResponse& response, const std:
 
 }  // namespace
 
-Result<void> create_reservation(const std::string& name, const std::vector<std::string>& nodes, const Access& access) {
+Result<void> create_reservation(const std::string& name, const std::vector<std::string>& nodes,
+                                const Access& access) {
     std::string reservation = name;
     std::string node_list = joined(nodes);
     std::string users = joined(access.users);
     std::string accounts = joined(access.accounts);
     std::string groups = joined(access.groups);
-    // Slurm wants somebody named; "all but nobody" is how 22.05 says everybody.
-    if (users.empty() && accounts.empty() && groups.empty()) users = "-nobody";
+    // Slurm wants somebody named. "All but nobody" says everybody; where every user needs an association, the user
+    // nobody has none and Slurm refuses that, but every account stands below root.
+    const bool everybody = users.empty() && accounts.empty() && groups.empty();
+    if (everybody) users = "-nobody";
 
     resv_desc_msg_t request;
     slurm_init_resv_desc_msg(&request);
@@ -61,7 +66,14 @@ Result<void> create_reservation(const std::string& name, const std::vector<std::
     request.duration = INFINITE;
     request.flags = RESERVE_FLAG_IGN_JOBS | RESERVE_FLAG_NO_HOLD_JOBS;
     char* created = slurm_create_reservation(&request);
-    if (created == nullptr) return failure("creating reservation " + name + " on " + node_list + ": " + last_error(), errno);
+    if (created == nullptr && everybody && errno == ESLURM_INVALID_ACCOUNT) {
+        accounts = "root";
+        request.users = nullptr;
+        request.accounts = accounts.data();
+        created = slurm_create_reservation(&request);
+    }
+    if (created == nullptr)
+        return failure("creating reservation " + name + " on " + node_list + ": " + last_error(), errno);
     std::free(created);
     return {};
 }
@@ -73,7 +85,8 @@ Result<void> set_reservation_nodes(const std::string& name, const std::vector<st
     slurm_init_resv_desc_msg(&request);
     request.name = reservation.data();
     request.node_list = node_list.data();
-    return outcome(slurm_update_reservation(&request), "setting the nodes of reservation " + name + " to " + node_list);
+    return outcome(slurm_update_reservation(&request),
+                   "setting the nodes of reservation " + name + " to " + node_list);
 }
 
 Result<void> delete_reservation(const std::string& name) {

@@ -17,9 +17,10 @@ struct Access {
     std::vector<std::string> groups;
 };
 
-// A standing reservation as Weir makes it: from now on without end, around running jobs (IGNORE_JOBS), and one whose
-// end holds no job (NO_HOLD_JOBS_AFTER_END). `nodes` must not be empty.
-Result<void> create_reservation(const std::string& name, const std::vector<std::string>& nodes, const Access& access);
+// A standing reservation as Weir makes it: from now on without end, around running jobs (IGNORE_JOBS), and
+// one whose end holds no job (NO_HOLD_JOBS_AFTER_END). `nodes` must not be empty.
+Result<void> create_reservation(const std::string& name, const std::vector<std::string>& nodes,
+                                const Access& access);
 
 // Replaces the node list; running and waiting jobs are left as they are. A wrong name is refused as a whole.
 Result<void> set_reservation_nodes(const std::string& name, const std::vector<std::string>& nodes);

@@ -43,7 +43,8 @@ Result<void> Tables::load_configuration() {
     if (slurm_load_ctl_conf(0, &conf) != SLURM_SUCCESS)
         return failure("asking slurmctld for its configuration: " + last_error(), errno);
     private_data_ = conf->private_data;
-    const bool tree = conf->topology_plugin != nullptr && std::string(conf->topology_plugin) == "topology/tree";
+    const bool tree =
+        conf->topology_plugin != nullptr && std::string(conf->topology_plugin) == "topology/tree";
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
     slurm_free_conf(conf);
 #else
@@ -57,7 +58,8 @@ Result<void> Tables::load_configuration() {
 #else
         const int status = slurm_load_topo(&raw);
 #endif
-        if (status != SLURM_SUCCESS) return failure("asking slurmctld for its topology: " + last_error(), errno);
+        if (status != SLURM_SUCCESS)
+            return failure("asking slurmctld for its topology: " + last_error(), errno);
         const TopologyMessage topology(raw);
 #if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(25, 5, 0)
         for (std::uint32_t i = 0; i < topology->record_count; ++i) {
@@ -115,7 +117,8 @@ Result<JobWhereabouts> find_job(std::uint32_t job_id) {
         const slurm_job_info_t& job = jobs->job_array[i];
         if (job.job_id != job_id) continue;
         const auto state = job.job_state & JOB_STATE_BASE;
-        const bool running = (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
+        const bool running =
+            (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
         return JobWhereabouts{running, job.nodes != nullptr ? job.nodes : ""};
     }
     return JobWhereabouts{};

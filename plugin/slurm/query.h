@@ -16,11 +16,12 @@ struct LeafSwitch {
     std::vector<std::string> nodes;
 };
 
-// Slurm's tables as last loaded. Asks only for what changed since (update_time): an unchanged table costs one small
-// RPC and no copy. Each call blocks for at most Slurm's MessageTimeout and its retries.
+// Slurm's tables as last loaded. Asks only for what changed since (update_time): an unchanged table costs one
+// small RPC and no copy. Each call blocks for at most Slurm's MessageTimeout and its retries.
 class Tables {
   public:
-    // Nodes are asked before jobs, so that a job that starts in between is seen on its node by one of the two.
+    // Nodes are asked before jobs, so that a job that starts in between is seen on its node by one of the
+    // two.
     Result<void> refresh();
 
     const node_info_msg_t& nodes() const { return *nodes_; }

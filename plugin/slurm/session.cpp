@@ -12,7 +12,9 @@ extern "C" slurm_conf_t slurm_conf;
 namespace weir::slurm {
 namespace {
 
-std::string text(const char* value) { return value != nullptr ? value : ""; }
+std::string text(const char* value) {
+    return value != nullptr ? value : "";
+}
 
 }  // namespace
 
@@ -21,14 +23,28 @@ Session::Session() {
     setenv("SLURM_BITSTR_LEN", "0", 1);
     slurm_init(nullptr);
 }
-Session::~Session() { slurm_fini(); }
+Session::~Session() {
+    slurm_fini();
+}
 
-std::string Session::configuration_file() const { return text(::slurm_conf.slurm_conf); }
-std::string Session::state_directory() const { return text(::slurm_conf.state_save_location); }
-std::string Session::controller_log() const { return text(::slurm_conf.slurmctld_logfile); }
-std::string Session::cluster() const { return text(::slurm_conf.cluster_name); }
-std::uint32_t Session::slurm_user() const { return ::slurm_conf.slurm_user_id; }
+std::string Session::configuration_file() const {
+    return text(::slurm_conf.slurm_conf);
+}
+std::string Session::state_directory() const {
+    return text(::slurm_conf.state_save_location);
+}
+std::string Session::controller_log() const {
+    return text(::slurm_conf.slurmctld_logfile);
+}
+std::string Session::cluster() const {
+    return text(::slurm_conf.cluster_name);
+}
+std::uint32_t Session::slurm_user() const {
+    return ::slurm_conf.slurm_user_id;
+}
 
-std::string last_error() { return slurm_strerror(errno); }
+std::string last_error() {
+    return slurm_strerror(errno);
+}
 
 }  // namespace weir::slurm

@@ -6,8 +6,8 @@
 
 namespace weir::slurm {
 
-// The use of libslurm by this process. slurm_init() ends the process where slurm.conf is unusable, which is why only
-// programs of Weir's own ever hold one, never a daemon of Slurm's.
+// The use of libslurm by this process. slurm_init() ends the process where slurm.conf is unusable, which is
+// why only programs of Weir's own ever hold one, never a daemon of Slurm's.
 class Session {
   public:
     Session();

@@ -55,7 +55,8 @@ std::vector<std::string_view> split_any(std::string_view text, std::string_view 
 
 void add(std::vector<GpuPool>& pools, std::string_view type, int count) {
     auto place = std::ranges::lower_bound(pools, type, {}, &GpuPool::type);
-    if (place == pools.end() || place->type != type) place = pools.insert(place, GpuPool{std::string(type), 0, 0});
+    if (place == pools.end() || place->type != type)
+        place = pools.insert(place, GpuPool{std::string(type), 0, 0});
     place->total += count;
 }
 
@@ -88,7 +89,8 @@ GpuCounts parse_gres(std::string_view text) {
 }
 
 int total_gpus(const std::vector<GpuPool>& pools) {
-    return std::accumulate(pools.begin(), pools.end(), 0, [](int sum, const GpuPool& pool) { return sum + pool.total; });
+    return std::accumulate(pools.begin(), pools.end(), 0,
+                           [](int sum, const GpuPool& pool) { return sum + pool.total; });
 }
 
 int count_array_tasks(std::string_view text) {

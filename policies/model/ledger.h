@@ -20,13 +20,14 @@ struct Notice {
     bool operator==(const Notice&) const = default;
 };
 
-// The way home of a lent node: out of the reservation first, then its borrower's jobs get notice, time, and `then`.
+// The way home of a lent node: out of the reservation first, then its borrower's jobs get notice, time, and
+// `then`.
 struct Vacating {
     Time since{};
-    std::string why;             // one sentence
+    std::string why;               // one sentence
     std::optional<JobId> for_job;  // the owner's job that wants the node, where there is one
-    bool stops_jobs = true;      // false: jobs on it run to their end
-    std::vector<Notice> notices;  // given so far, by job
+    bool stops_jobs = true;        // false: jobs on it run to their end
+    std::vector<Notice> notices;   // given so far, by job
 
     bool operator==(const Vacating&) const = default;
 };
@@ -38,9 +39,9 @@ struct Loan {
     std::string from;  // the owner's partition
     Time since{};
     std::string why;
-    std::optional<JobId> for_job;       // the borrower's job that it was lent for, where there is one
-    bool confirmed = false;             // seen in the reservation; before that the write may not have happened
-    std::optional<Time> unused_since;   // no job on it since; absent while used
+    std::optional<JobId> for_job;      // the borrower's job that it was lent for, where there is one
+    bool confirmed = false;            // seen in the reservation; before that the write may not have happened
+    std::optional<Time> unused_since;  // no job on it since; absent while used
     std::optional<Vacating> vacating;
 
     bool operator==(const Loan&) const = default;
@@ -49,11 +50,11 @@ struct Loan {
 // What is remembered of a rule beyond its loans.
 struct RuleState {
     std::string rule;
-    Duration backoff{};                 // of the last flip
-    std::optional<Time> last_flip;      // a lent node was reclaimed
-    std::optional<Time> lend_after;     // no new loan before
-    std::optional<Time> last_write;     // of its reservation
-    bool held_home = false;             // `weir return`: loans come home and stay until `weir resume`
+    Duration backoff{};              // of the last flip
+    std::optional<Time> last_flip;   // a lent node was reclaimed
+    std::optional<Time> lend_after;  // no new loan before
+    std::optional<Time> last_write;  // of its reservation
+    bool held_home = false;          // `weir return`: loans come home and stay until `weir resume`
 
     bool operator==(const RuleState&) const = default;
 };

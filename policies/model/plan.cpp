@@ -53,7 +53,8 @@ std::string to_text(const Action& action) {
                 if (!step.added.empty() && !step.create)
                     text += "lend " + joined(step.added) + " to " + step.rule;
                 if (!step.removed.empty())
-                    text += (text.empty() ? "" : "; ") + ("take " + joined(step.removed)) + " back from " + step.rule;
+                    text += (text.empty() ? "" : "; ") + ("take " + joined(step.removed)) + " back from " +
+                            step.rule;
                 return text.empty() ? "mend reservation " + step.reservation : text;
             },
             [](const DeleteReservation& step) { return "delete reservation " + step.reservation; },
@@ -63,7 +64,8 @@ std::string to_text(const Action& action) {
             },
             [](const NotifyJob& step) { return "give job " + step.label + " on " + step.node + " notice"; },
             [](const EndJob& step) {
-                return (step.how == Ending::kCancel ? "cancel job " : "requeue job ") + step.label + " on " + step.node;
+                return (step.how == Ending::kCancel ? "cancel job " : "requeue job ") + step.label + " on " +
+                       step.node;
             },
         },
         action);

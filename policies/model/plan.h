@@ -16,8 +16,8 @@ struct SetReservation {
     std::string rule;
     std::string reservation;
     bool create = false;
-    std::vector<std::string> nodes;    // sorted names, never empty
-    std::vector<std::string> added;    // against what is there now
+    std::vector<std::string> nodes;  // sorted names, never empty
+    std::vector<std::string> added;  // against what is there now
     std::vector<std::string> removed;
 
     bool operator==(const SetReservation&) const = default;
@@ -90,14 +90,14 @@ struct RuleReport {
     int wanted = 0;              // nodes that demand and spare ask for beyond what stands
     int waiting_jobs = 0;        // borrower's jobs that wait for capacity
     std::string held_back;       // why less than wanted is lent now; empty if nothing holds it back
-    std::string problem;         // why the rule does nothing at all (a partition is missing ...); empty if it works
+    std::string problem;  // why the rule does nothing at all (a partition is missing ...); empty if it works
 
     bool operator==(const RuleReport&) const = default;
 };
 
-// What shall be done now, in this order, and what shall be remembered. The ledger is written before the first step is
-// taken; a reservation that cannot be set ends the plan, a job that cannot be changed is passed over, and the next
-// cycle looks anew.
+// What shall be done now, in this order, and what shall be remembered. The ledger is written before the first
+// step is taken; a reservation that cannot be set ends the plan, a job that cannot be changed is passed over,
+// and the next cycle looks anew.
 struct Plan {
     std::vector<Step> steps;
     Ledger ledger;
@@ -106,8 +106,8 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// Marks in the ledger that a step was taken at `at`; called after each one that succeeded. A notice counts from when
-// it was given, so one that a crash kept from being recorded is given again rather than lost.
+// Marks in the ledger that a step was taken at `at`; called after each one that succeeded. A notice counts
+// from when it was given, so one that a crash kept from being recorded is given again rather than lost.
 void record(Ledger& ledger, const Step& step, Time at);
 
 // "lend t3 t4 to inference", "requeue job 17 on t3": the step without its reason, for people.

@@ -28,7 +28,9 @@ std::optional<PartitionIndex> Snapshot::partition(const std::string& name) const
     return static_cast<PartitionIndex>(found - partitions.data());
 }
 
-const Job* Snapshot::job(JobId id) const { return find_sorted(jobs, id, &Job::id); }
+const Job* Snapshot::job(JobId id) const {
+    return find_sorted(jobs, id, &Job::id);
+}
 
 const Reservation* Snapshot::reservation(const std::string& name) const {
     return find_sorted(reservations, name, &Reservation::name);

@@ -38,11 +38,11 @@ struct Node {
     std::vector<GpuPool> gpus;          // by type
     std::vector<std::string> features;  // active ones, sorted
     std::uint32_t weight = 1;
-    std::string block;         // leaf switch of Slurm's tree topology; empty where none is configured
-    std::string reservation;   // a reservation that is not Weir's and covers it now or soon; empty if none
-    bool planned = false;      // backfill has planned it for a waiting job
-    bool completing = false;   // a job that has ended is still being cleaned up
-    std::uint32_t jobs = 0;    // running and completing jobs on it
+    std::string block;        // leaf switch of Slurm's tree topology; empty where none is configured
+    std::string reservation;  // a reservation that is not Weir's and covers it now or soon; empty if none
+    bool planned = false;     // backfill has planned it for a waiting job
+    bool completing = false;  // a job that has ended is still being cleaned up
+    std::uint32_t jobs = 0;   // running and completing jobs on it
 
     bool operator==(const Node&) const = default;
 };
@@ -59,20 +59,21 @@ struct Partition {
 // a field that does not apply is 0. Memory in MiB.
 struct Request {
     int nodes_min = 1;
-    int nodes_max = 1;             // 0: as many as it takes
-    int cpus_per_node = 0;         // on every node of the job
-    int gpus_per_node = 0;         // on every node of the job
+    int nodes_max = 1;      // 0: as many as it takes
+    int cpus_per_node = 0;  // on every node of the job
+    int gpus_per_node = 0;  // on every node of the job
     std::int64_t memory_per_node = 0;
-    int cpus_total = 0;            // over all its nodes
-    int gpus_total = 0;            // over all its nodes
+    int cpus_total = 0;  // over all its nodes
+    int gpus_total = 0;  // over all its nodes
     std::int64_t memory_per_cpu = 0;
-    std::string gpu_type;          // empty: any
-    bool exclusive = false;        // whole nodes only
-    std::vector<std::string> features;       // all of them
+    std::string gpu_type;                     // empty: any
+    bool exclusive = false;                   // whole nodes only
+    std::vector<std::string> features;        // all of them
     std::vector<std::string> nodes_required;  // names, sorted
     std::vector<std::string> nodes_excluded;  // names, sorted
-    // Set where the request says something this model cannot express (feature alternatives, several GPU types,
-    // other GRES, licences of a node ...): nothing is moved on its behalf, and `weir explain` says this sentence.
+    // Set where the request says something this model cannot express (feature alternatives, several GPU
+    // types, other GRES, licences of a node ...): nothing is moved on its behalf, and `weir explain` says
+    // this sentence.
     std::string beyond_model;
 
     bool operator==(const Request&) const = default;
@@ -93,16 +94,16 @@ enum class WaitsFor {
 
 struct Job {
     JobId id;
-    std::string label;    // what Slurm's commands take and print: "17", "17_4", "17_[5-9]"
+    std::string label;  // what Slurm's commands take and print: "17", "17_4", "17_[5-9]"
     std::string user;
     std::uint32_t uid = 0;
     std::string account;
     std::vector<PartitionIndex> partitions;  // pending: all it may use; else the one it runs in
     JobState state = JobState::kPending;
     WaitsFor waits_for = WaitsFor::kOther;
-    std::string reason;       // Slurm's own word, e.g. "Resources"
+    std::string reason;  // Slurm's own word, e.g. "Resources"
     std::uint32_t priority = 0;
-    int count = 1;            // pending array: tasks that may still start, its own %limit counted in
+    int count = 1;  // pending array: tasks that may still start, its own %limit counted in
     bool requeueable = false;
     std::string reservation;  // that it names; empty if none
     Time submitted{};
@@ -112,10 +113,10 @@ struct Job {
     std::optional<Time> begin_set_by_weir;  // the begin time that job_submit_weir gave it
     std::optional<Time> begin;              // begin time, if in the future
     std::string admin_comment;              // where it holds a token of Weir's; else empty
-    Duration time_limit{};               // zero: unlimited
-    bool refused = false;                // Slurm has lately refused to let it name Weir's reservation
-    Gpus gpus;                           // running: held in all
-    std::vector<NodeIndex> nodes;        // running and completing: where; ascending
+    Duration time_limit{};                  // zero: unlimited
+    bool refused = false;                   // Slurm has lately refused to let it name Weir's reservation
+    Gpus gpus;                              // running: held in all
+    std::vector<NodeIndex> nodes;           // running and completing: where; ascending
     Request request;
 
     bool operator==(const Job&) const = default;
@@ -124,7 +125,7 @@ struct Job {
 struct Reservation {
     std::string name;
     std::vector<std::string> nodes;  // names, sorted
-    bool as_weir_makes_it = true;    // flags and duration are those of section "Reservation" in plugin/actuate
+    bool as_weir_makes_it = true;  // flags and duration are those of section "Reservation" in plugin/actuate
 
     bool operator==(const Reservation&) const = default;
 };

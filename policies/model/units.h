@@ -12,7 +12,8 @@ namespace weir {
 using Time = std::chrono::sys_seconds;
 using Duration = std::chrono::seconds;
 
-// An amount of one thing. Only products that mean something exist; the value is a whole number of the tag's unit.
+// An amount of one thing. Only products that mean something exist; the value is a whole number of the tag's
+// unit.
 template <class Tag>
 struct Quantity {
     std::int64_t value = 0;
@@ -33,7 +34,9 @@ struct Quantity {
 using Gpus = Quantity<struct GpusTag>;
 using GpuSeconds = Quantity<struct GpuSecondsTag>;
 
-constexpr GpuSeconds operator*(Gpus gpus, Duration time) { return GpuSeconds{gpus.value * time.count()}; }
+constexpr GpuSeconds operator*(Gpus gpus, Duration time) {
+    return GpuSeconds{gpus.value * time.count()};
+}
 
 // A number that Slurm gave to one thing; ids of different things do not mix.
 template <class Tag>
