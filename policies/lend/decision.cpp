@@ -48,13 +48,49 @@ Decision::Decision(const Snapshot& the_snapshot, const std::vector<LendRule>& th
         if (work.works()) borrower_of[work.land.to] = static_cast<int>(rules.size());
         rules.push_back(std::move(work));
     }
-    for (const Job& job : snapshot.jobs) {
-        if (job.state != JobState::kPending) continue;
-        const int rule = borrower_rule(job);
-        if (rule < 0) continue;
-        RuleWork& work = rules[static_cast<std::size_t>(rule)];
-        if (may_enter(work.rule(), job)) work.pending.push_back(&job);
+    sort_out_jobs();
+}
+
+// The one pass over all jobs; the stages see only what concerns them.
+void Decision::sort_out_jobs() {
+    NodeFlags lent_or_was(snapshot.nodes.size(), 0);
+    for (const Loan& loan : snapshot.ledger.loans)
+        if (auto node = snapshot.node(loan.node)) lent_or_was[*node] = 1;
+    NodeFlags owners(snapshot.partitions.size(), 0);
+    for (const RuleWork& work : rules) {
+        if (!work.works()) continue;
+        for (NodeIndex node : work.land.lendable)
+            if (work.held[node] != 0) lent_or_was[node] = 1;
+        for (PartitionIndex partition : work.land.from) owners[partition] = 1;
     }
+    for (const Job& job : snapshot.jobs) {
+        if (job.state != JobState::kPending) {
+            for (NodeIndex node : job.nodes)
+                if (lent_or_was[node] != 0) on_loans.emplace_back(node, &job);
+            continue;
+        }
+        const int rule = borrower_rule(job);
+        if (rule >= 0) {
+            RuleWork& work = rules[static_cast<std::size_t>(rule)];
+            if (!may_enter(work.rule(), job)) continue;
+            work.pending.push_back(&job);
+            if (wants_lending(work, job))
+                work.waiting.push_back({job.priority, shapes.of(job), job.count, &job});
+        } else if (job.waits_for == WaitsFor::kResources && job.eligible && job.reservation.empty() &&
+                   job.request.beyond_model.empty() &&
+                   std::ranges::any_of(job.partitions, [&](PartitionIndex p) { return owners[p] != 0; })) {
+            owners_waiting.push_back({job.priority, shapes.of(job), job.count, &job});
+        }
+    }
+}
+
+bool Decision::wants_lending(const RuleWork& work, const Job& job) const {
+    const bool ours = job.begin_set_by_weir.has_value();
+    if (job.waits_for != WaitsFor::kResources && !(job.waits_for == WaitsFor::kBeginTime && ours))
+        return false;
+    if (!job.eligible && !ours) return false;
+    if (!job.reservation.empty() && job.reservation != work.rule().reservation()) return false;
+    return job.request.beyond_model.empty();
 }
 
 bool Decision::borrows(const RuleWork& work, const Job& job) const {

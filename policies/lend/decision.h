@@ -30,6 +30,15 @@ struct Reason {
     std::vector<JobId> jobs;
 };
 
+// A pending job that only capacity keeps waiting. Small, so that a hundred thousand of them are soon gone
+// through.
+struct Waiting {
+    std::uint32_t priority = 0;
+    ShapeId shape = 0;
+    int count = 1;
+    const Job* job = nullptr;
+};
+
 // One rule while it is decided about.
 struct RuleWork {
     Territory land;
@@ -41,6 +50,7 @@ struct RuleWork {
     std::map<std::string, Reason> reasons;  // of changes that no loan explains, by node
     RuleReport report;
     std::vector<const Job*> pending;  // the borrower's, of those who may enter the reservation; by id
+    std::vector<Waiting> waiting;     // those of them that more nodes would help; by id
 
     const LendRule& rule() const { return *land.rule; }
     bool works() const { return land.problem.empty(); }
@@ -63,6 +73,9 @@ struct Decision {
     std::vector<int> borrower_of;  // by partition: the rule whose `to` it is, or -1
     NodeFlags in_weirs;            // nodes in a reservation of Weir's now
     NodeFlags newly_lent;          // nodes that this decision lends
+    std::vector<std::pair<NodeIndex, const Job*>>
+        on_loans;                         // running and completing jobs on nodes that are or may be lent
+    std::vector<Waiting> owners_waiting;  // jobs of owners that only capacity keeps waiting, by id
     NodeFlags claimed;       // nodes that waiting jobs of an owner are about to use or could get by a reclaim
     Watch* watch = nullptr;  // may be nullptr
 
@@ -76,8 +89,13 @@ struct Decision {
     bool idle_at_home(NodeIndex node) const;
     // Whether the rule's reservation may be written in this cycle.
     bool may_write(const RuleWork& work) const;
+    // Whether the rule's own is the job, and it waits for what lending can give.
+    bool wants_lending(const RuleWork& work, const Job& job) const;
     void say(const Job& job, std::string_view sentence) const;
     bool watches(const Job& job) const { return watch != nullptr && watch->job == job.id; }
+
+  private:
+    void sort_out_jobs();
 };
 
 // Remembers that the owner wanted lent capacity back, so that lending waits the longer the more often that

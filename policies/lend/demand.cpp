@@ -31,11 +31,12 @@ class Demand {
     }
 
     void run() {
-        std::vector<std::pair<const Job*, int>> unserved;
-        for (const Job* job : waiting()) {
-            work_.report.waiting_jobs += job->count;
-            const int left = serve(*job);
-            if (left > 0) unserved.emplace_back(job, left);
+        std::vector<Waiting> unserved;
+        std::vector<Waiting> jobs = waiting();
+        for (Waiting& entry : jobs) {
+            work_.report.waiting_jobs += entry.count;
+            entry.count = serve(entry);
+            if (entry.count > 0) unserved.push_back(entry);
         }
         count_free_at_hand();
         wish_for_spare();
@@ -85,32 +86,24 @@ class Demand {
     int grantable() const { return std::min(spare_of_owner_, below_max_) - static_cast<int>(wishes_.size()); }
 
     // What wants a certain GPU type first: the rest takes what is left over.
-    std::vector<const Job*> waiting() const {
-        std::vector<const Job*> jobs;
-        for (const Job* job : work_.pending) {
-            const bool ours = job->begin_set_by_weir.has_value();
-            if (job->waits_for != WaitsFor::kResources && !(job->waits_for == WaitsFor::kBeginTime && ours))
-                continue;
-            if (!job->eligible && !ours) continue;
-            if (!job->reservation.empty() && job->reservation != work_.rule().reservation()) continue;
-            if (job->request.beyond_model.empty()) jobs.push_back(job);
-        }
-        std::ranges::stable_sort(jobs, [](const Job* a, const Job* b) {
-            const bool a_typed = !a->request.gpu_type.empty();
-            const bool b_typed = !b->request.gpu_type.empty();
-            return a_typed != b_typed ? a_typed : a->priority > b->priority;
+    std::vector<Waiting> waiting() const {
+        std::vector<Waiting> jobs = work_.waiting;
+        std::ranges::stable_sort(jobs, [&](const Waiting& a, const Waiting& b) {
+            const bool a_typed = d_.shapes[a.shape].gpu_type != kAnyGpu;
+            const bool b_typed = d_.shapes[b.shape].gpu_type != kAnyGpu;
+            return a_typed != b_typed ? a_typed : a.priority > b.priority;
         });
         return jobs;
     }
 
     // Places the job's tasks, on new nodes where need be; returns how many found no place.
-    int serve(const Job& job) {
-        const ShapeId shape = d_.shapes.of(job);
-        for (int left = job.count; left > 0; --left) {
-            if (auto placement = free_.place(shape)) {
+    int serve(const Waiting& entry) {
+        for (int left = entry.count; left > 0; --left) {
+            if (auto placement = free_.place(entry.shape)) {
                 need(*placement);
-                if (left == job.count) d_.say(job, "there is room for it now, so Slurm will start it");
-            } else if (!wish_for(job, shape)) {
+                if (left == entry.count)
+                    d_.say(*entry.job, "there is room for it now, so Slurm will start it");
+            } else if (!wish_for(*entry.job, entry.shape)) {
                 return left;
             }
         }
@@ -206,11 +199,10 @@ class Demand {
     }
 
     // What would be lent too if nothing but the idle nodes themselves set a limit.
-    void imagine_without_bounds(const std::vector<std::pair<const Job*, int>>& unserved) {
+    void imagine_without_bounds(const std::vector<Waiting>& unserved) {
         bounded_ = false;
         const int most = static_cast<int>(work_.land.lendable.size());
-        for (auto [job, left] : unserved) {
-            const ShapeId shape = d_.shapes.of(*job);
+        for (auto [priority, shape, left, job] : unserved) {
             bool placed = true;
             while (placed && left > 0) {
                 if (auto placement = free_.place(shape))
@@ -224,7 +216,7 @@ class Demand {
             const int gpus = wanted.even.gpus * wanted.even_nodes;
             const int tasks = std::min(left, most * 8);
             if (gpus > 0 && wanted.even_nodes == 1)
-                unmet_gpus_[job->request.gpu_type] += gpus * tasks;
+                unmet_gpus_[wanted.request->gpu_type] += gpus * tasks;
             else
                 unmet_nodes_ += static_cast<std::int64_t>(wanted.even_nodes) * tasks;
         }

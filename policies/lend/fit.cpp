@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace weir::policies {
+namespace {
+
+constexpr std::size_t kRun = 32;
+
+}  // namespace
 
 Capacity::Capacity(const Snapshot& snapshot, const Shapes& shapes)
     : snapshot_(snapshot),
@@ -36,7 +41,28 @@ void Capacity::open(NodeIndex index, bool all) {
 }
 
 void Capacity::add(NodeIndex node) {
+    if (members_.size() % kRun == 0) bounds_.emplace_back();
+    bounds_.back().cpus = std::max(bounds_.back().cpus, rooms_[node].cpus);
+    bounds_.back().gpus = std::max(bounds_.back().gpus, rooms_[node].gpus);
     members_.push_back(node);
+}
+
+template <class Visit>
+void Capacity::scan(const Need& need, std::size_t first, Visit visit) const {
+    for (std::size_t run = first / kRun; run < bounds_.size(); ++run) {
+        Bound& bound = bounds_[run];
+        if (bound.cpus < need.cpus || bound.gpus < need.gpus) continue;
+        Bound seen;
+        const std::size_t end = std::min(members_.size(), (run + 1) * kRun);
+        for (std::size_t i = run * kRun; i < end; ++i) {
+            const Room& room = rooms_[members_[i]];
+            seen.cpus = std::max(seen.cpus, room.cpus);
+            seen.gpus = std::max(seen.gpus, room.gpus);
+            if (i < first || room.cpus < need.cpus || room.gpus < need.gpus) continue;
+            if (!visit(i)) return;
+        }
+        bound = seen;
+    }
 }
 
 bool Capacity::fits(const Shape& shape, const Need& need, NodeIndex node) const {
@@ -73,11 +99,12 @@ std::optional<Placement> Capacity::place_evenly(const Shape& shape, Memory& memo
     Placement placement;
     const auto wanted = static_cast<std::size_t>(shape.even_nodes);
     std::size_t first = members_.size();
-    for (std::size_t i = memory.first; i < members_.size() && placement.size() < wanted; ++i) {
-        if (!fits(shape, shape.even, members_[i])) continue;
+    scan(shape.even, memory.first, [&](std::size_t i) {
+        if (!fits(shape, shape.even, members_[i])) return true;
         first = std::min(first, i);
         placement.push_back({members_[i], shape.even, shape.gpu_type, shape.request->exclusive});
-    }
+        return placement.size() < wanted;
+    });
     memory.first = first;
     if (placement.size() < wanted) return std::nullopt;
     return placement;
@@ -174,8 +201,12 @@ std::optional<Placement> Capacity::find_unevenly(const Shape& shape,
 
 std::vector<NodeIndex> Capacity::usable(ShapeId id) const {
     std::vector<NodeIndex> nodes;
-    for (NodeIndex node : members_)
-        if (usable(id, node)) nodes.push_back(node);
+    const bool tried = id < memories_.size() && !shapes_[id].uneven && shapes_[id].required.empty();
+    scan(shapes_[id].uneven ? shapes_[id].least : shapes_[id].even, tried ? memories_[id].first : 0,
+         [&](std::size_t i) {
+             if (usable(id, members_[i])) nodes.push_back(members_[i]);
+             return true;
+         });
     return nodes;
 }
 

@@ -54,7 +54,16 @@ class Capacity {
         std::size_t failed_with = 0;  // members when it last failed; 0: it did not
         std::size_t first = 0;        // no member before this one fits any more
     };
+    // What no member of a run of kRun has more of. Members only lose, so it stays true and is tightened when
+    // seen.
+    struct Bound {
+        int cpus = 0;
+        int gpus = 0;
+    };
     void open(NodeIndex node, bool all);
+    // Calls visit(position) for members from `first` on that may have so much, until it returns false.
+    template <class Visit>
+    void scan(const Need& need, std::size_t first, Visit visit) const;
     bool fits(const Shape& shape, const Need& need, NodeIndex node) const;
     std::optional<Placement> place_evenly(const Shape& shape, Memory& memory) const;
     std::optional<Placement> find_evenly(const Shape& shape, const std::vector<NodeIndex>& nodes) const;
@@ -68,6 +77,7 @@ class Capacity {
     std::vector<int> typed_;  // free GPUs: node times types_ plus type
     std::vector<NodeIndex> members_;
     std::vector<Memory> memories_;  // by shape
+    mutable std::vector<Bound> bounds_;
 };
 
 }  // namespace weir::policies

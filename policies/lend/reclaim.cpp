@@ -15,11 +15,11 @@ struct Prize {
     std::size_t rule = 0;
     Standing* standing = nullptr;
     bool young = false;  // within min_loan and in use
-    bool taken = false;
 };
 
 // Which rules a job may reclaim from, as bits; the 64th and later rules share one.
 using RuleBits = std::uint64_t;
+constexpr RuleBits kAllRules = ~RuleBits{0};
 RuleBits bit(std::size_t rule) {
     return RuleBits{1} << std::min<std::size_t>(rule, 63);
 }
@@ -42,37 +42,22 @@ class Reclaimer {
     }
 
     void run() {
-        std::vector<const Job*> jobs = waiting();
-        std::vector<std::pair<const Job*, int>> unplaced;
-        for (const Job* job : jobs) {
-            const int left = serve(*job);
-            if (left > 0) unplaced.emplace_back(job, left);
-        }
+        // In the order in which Slurm would serve them.
+        std::vector<Waiting> jobs = d_.owners_waiting;
+        std::ranges::stable_sort(jobs,
+                                 [](const Waiting& a, const Waiting& b) { return a.priority > b.priority; });
+        for (Waiting& entry : jobs) entry.count = serve(entry);
         // What a job could get by a later reclaim is not lent meanwhile: it would come straight back.
         std::set<ShapeId> hopeless;
-        for (auto [job, left] : unplaced) {
-            const ShapeId shape = d_.shapes.of(*job);
-            if (hopeless.contains(shape)) continue;
-            while (left-- > 0 && claim_for_later(*job, shape)) continue;
-            if (left >= 0) hopeless.insert(shape);
+        for (const Waiting& entry : jobs) {
+            int left = entry.count;
+            if (left == 0 || hopeless.contains(entry.shape)) continue;
+            while (left > 0 && claim_for_later(*entry.job, entry.shape)) --left;
+            if (left > 0) hopeless.insert(entry.shape);
         }
     }
 
   private:
-    // Owners' jobs that wait for capacity and nothing else, in the order in which Slurm would serve them.
-    std::vector<const Job*> waiting() const {
-        std::vector<const Job*> jobs;
-        for (const Job& job : d_.snapshot.jobs) {
-            if (job.state != JobState::kPending || job.waits_for != WaitsFor::kResources || !job.eligible)
-                continue;
-            if (!job.reservation.empty() || !job.request.beyond_model.empty()) continue;
-            if (owners(job) == 0 || d_.borrower_rule(job) >= 0) continue;
-            jobs.push_back(&job);
-        }
-        std::ranges::stable_sort(jobs, [](const Job* a, const Job* b) { return a->priority > b->priority; });
-        return jobs;
-    }
-
     RuleBits owners(const Job& job) const {
         RuleBits bits = 0;
         for (PartitionIndex partition : job.partitions) bits |= is_from_[partition];
@@ -99,12 +84,14 @@ class Reclaimer {
                 } else if (goes) {
                     const bool young =
                         !standing.empty() && d_.snapshot.at - standing.loan.since < work.rule().min_loan;
-                    prizes_.push_back({&work, rule, &standing, young && !leaving, false});
+                    prizes_.push_back({&work, rule, &standing, young && !leaving});
                     free_.open_empty(standing.node);
                 }
                 leaving_.insert(standing.node);
             }
         }
+        for (Prize& prize : prizes_) left_.push_back(&prize);
+        std::ranges::sort(left_, {}, [&](const Prize* prize) { return rank_of(*prize, {}); });
     }
 
     // What Slurm can give an owner's job without a reclaim: free nodes first, used ones before empty ones;
@@ -130,13 +117,12 @@ class Reclaimer {
     }
 
     // Places the job's tasks on what is free or comes free by a reclaim; returns how many found no place.
-    int serve(const Job& job) {
-        const ShapeId shape = d_.shapes.of(job);
-        for (int left = job.count; left > 0; --left) {
-            if (auto placement = free_.place(shape)) {
+    int serve(const Waiting& entry) {
+        for (int left = entry.count; left > 0; --left) {
+            if (auto placement = free_.place(entry.shape)) {
                 claim(*placement);
-                if (left == job.count && d_.watches(job)) tell_of_room(job, *placement);
-            } else if (!reclaim_for(job, shape)) {
+                if (left == entry.count && d_.watches(*entry.job)) tell_of_room(*entry.job, *placement);
+            } else if (!reclaim_for(*entry.job, entry.shape)) {
                 return left;
             }
         }
@@ -179,18 +165,19 @@ class Reclaimer {
 
     std::vector<Prize*> prizes_for(ShapeId shape, RuleBits rules, bool young_too) {
         std::vector<Prize*> found;
-        for (Prize& prize : prizes_)
-            if (!prize.taken && (rules & bit(prize.rule)) != 0 && (young_too || !prize.young) &&
-                free_.usable(shape, prize.standing->node))
-                found.push_back(&prize);
+        for (Prize* prize : left_)
+            if ((rules & bit(prize->rule)) != 0 && (young_too || !prize->young) &&
+                free_.usable(shape, prize->standing->node))
+                found.push_back(prize);
         return found;
     }
 
     bool reclaim_for(const Job& job, ShapeId shape) {
-        if (prizes_.empty()) {
+        if (left_.empty()) {
             d_.say(job, "no node is lent that could come home for it");
             return false;
         }
+        if (d_.watch == nullptr && failed_.contains({shape, kAllRules})) return false;
         const RuleBits rules = ripe(job);
         if (rules == 0) return false;
         if (failed_.contains({shape, rules})) {
@@ -202,6 +189,7 @@ class Reclaimer {
         auto chosen = cheapest(shape, usable, std::move(prizes));
         if (chosen.empty()) {
             failed_.insert({shape, rules});
+            if (rules == owners(job)) failed_.insert({shape, kAllRules});
             d_.say(job, kNoSet);
             return false;
         }
@@ -226,20 +214,31 @@ class Reclaimer {
         return sum.value;
     }
 
+    // Cheapest first: unused ones, little work lost, young loans, by name.
+    using Rank = std::tuple<bool, std::int64_t, std::int64_t, NodeIndex>;
+    Rank rank_of(const Prize& prize, const std::set<JobId>& interrupted) const {
+        return {!prize.standing->empty(), further_cost(prize, interrupted),
+                -prize.standing->loan.since.time_since_epoch().count(), prize.standing->node};
+    }
+
     // A set of lent nodes, cheap and without one too many, that makes room for the job; empty if there is
-    // none.
+    // none. `prizes` come cheapest first.
     std::vector<Prize*> cheapest(ShapeId shape, const std::vector<NodeIndex>& usable,
                                  std::vector<Prize*> prizes) const {
-        if (prizes.empty() || !try_with(shape, usable, prizes)) return {};
+        if (prizes.empty()) return {};
         std::vector<Prize*> chosen;
         std::set<JobId> interrupted;
-        auto rank = [&](const Prize* prize) {
-            return std::tuple(!prize->standing->empty(), further_cost(*prize, interrupted),
-                              -prize->standing->loan.since.time_since_epoch().count(), prize->standing->node);
-        };
+        bool shared = false;
+        auto rank = [&](const Prize* prize) { return rank_of(*prize, interrupted); };
+        if (try_with(shape, usable, {prizes.front()})) return {prizes.front()};
+        if (!try_with(shape, usable, prizes)) return {};
         while (!try_with(shape, usable, chosen)) {
-            auto best = std::ranges::min_element(prizes, {}, rank);
-            for (const Job* job : (*best)->standing->borrowers) interrupted.insert(job->id);
+            // Only stopping a job of several nodes makes another node cheaper.
+            auto best = shared ? std::ranges::min_element(prizes, {}, rank) : prizes.begin();
+            for (const Job* job : (*best)->standing->borrowers) {
+                interrupted.insert(job->id);
+                shared |= job->nodes.size() > 1;
+            }
             chosen.push_back(*best);
             prizes.erase(best);
         }
@@ -263,7 +262,7 @@ class Reclaimer {
             send_home(*prize->standing, at, why, job.id, true);
             if (prize->standing->held) prize->work->urgent = true;
             flip(*prize->work, at);
-            prize->taken = true;
+            std::erase(left_, prize);
             free_.add(prize->standing->node);
             soon_free_.push_back(prize->standing->node);
             names.push_back(prize->standing->loan.node);
@@ -293,6 +292,7 @@ class Reclaimer {
     Decision& d_;
     Capacity free_;
     std::vector<RuleBits> is_from_;     // by partition
+    std::vector<Prize*> left_;          // not taken yet, cheapest first
     std::vector<Prize> prizes_;         // by rule and node
     std::vector<NodeIndex> soon_free_;  // vacating, and nothing will stay on them
     std::set<NodeIndex> leaving_;       // nodes of all loans

@@ -53,15 +53,11 @@ void find_jobs(const Decision& decision, RuleWork& work) {
         by_node[standing.node] = &standing;
         standing.others = decision.snapshot.nodes[standing.node].jobs;
     }
-    if (work.loans.empty()) return;
-    for (const Job& job : decision.snapshot.jobs) {
-        if (job.state == JobState::kPending) continue;
-        for (NodeIndex node : job.nodes) {
-            Standing* standing = by_node[node];
-            if (standing == nullptr || !decision.borrows(work, job)) continue;
-            standing->borrowers.push_back(&job);
-            if (standing->others > 0) --standing->others;
-        }
+    for (const auto& [node, job] : decision.on_loans) {
+        Standing* standing = by_node[node];
+        if (standing == nullptr || !decision.borrows(work, *job)) continue;
+        standing->borrowers.push_back(job);
+        if (standing->others > 0) --standing->others;
     }
 }
 

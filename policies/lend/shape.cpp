@@ -49,10 +49,10 @@ std::size_t Shapes::Hash::operator()(const Key& key) const {
         mixer.add(static_cast<std::size_t>(number));
     mixer.add(static_cast<std::size_t>(request.memory_per_node));
     mixer.add(static_cast<std::size_t>(request.memory_per_cpu));
-    mixer.add(request.gpu_type);
-    mixer.add(request.features);
-    mixer.add(request.nodes_required);
-    mixer.add(request.nodes_excluded);
+    if (!request.gpu_type.empty()) mixer.add(request.gpu_type);
+    if (!request.features.empty()) mixer.add(request.features);
+    if (!request.nodes_required.empty()) mixer.add(request.nodes_required);
+    if (!request.nodes_excluded.empty()) mixer.add(request.nodes_excluded);
     for (PartitionIndex partition : *key.partitions) mixer.add(partition);
     return mixer.value();
 }
