@@ -104,14 +104,20 @@ Result<void> Controller::observe(Snapshot& snapshot) {
         std::erase_if(refused_until_, [&](const auto& entry) { return entry.second <= snapshot.at; });
         for (Job& job : snapshot.jobs) job.refused = refused_until_.contains(job.id);
     }
-    observe_time_ = Clock::now() - start;
+    // One slow answer shall not hold up the cycles after it.
+    const Clock::duration took = Clock::now() - start;
+    observe_time_ = std::min(took, std::exchange(last_observe_time_, took));
     return loaded;
 }
 
 void Controller::cycle() {
     take_orders(now());
     auto view = std::make_shared<View>();
-    if (auto seen = observe(view->snapshot); !seen) return fail(seen.error().message);
+    if (auto seen = observe(view->snapshot); !seen) {
+        observe_time_ = {};  // it waited for an answer; nothing was asked of slurmctld that calls for rest
+        last_observe_time_ = {};
+        return fail(seen.error().message);
+    }
     if (!problem_.empty()) spdlog::info("slurmctld answers again");
     problem_.clear();
 

@@ -51,7 +51,8 @@ class Controller {
     Ledger ledger_;
     std::map<JobId, Time> refused_until_;  // jobs that Slurm would not let name the reservation
     std::uint64_t cycles_ = 0;
-    std::chrono::steady_clock::duration observe_time_{};
+    std::chrono::steady_clock::duration observe_time_{};  // the smaller of the last two
+    std::chrono::steady_clock::duration last_observe_time_{};
     std::string problem_;
     Time problem_since_{};
 };

@@ -15,6 +15,7 @@ namespace weir::observe {
 namespace {
 
 constexpr NodeIndex kNoNode = ~NodeIndex{0};
+constexpr Duration kRenewBefore = std::chrono::days(180);
 
 std::string text(const char* value) {
     return value != nullptr ? value : "";
@@ -175,7 +176,10 @@ void Conversion::convert_reservations() {
             for_each_node(info.node_inx, [&](NodeIndex index) { snapshot_.nodes[index].reservation = name; });
             continue;
         }
-        Reservation reservation{name, {}, (info.flags & kOurFlags) == kOurFlags};
+        // "Without end" is a year to Slurm, and a job that outlives its reservation is ended: renewed in
+        // time.
+        const bool lasts = to_time(info.end_time) > snapshot_.at + kRenewBefore;
+        Reservation reservation{name, {}, lasts && (info.flags & kOurFlags) == kOurFlags};
         for (const NodeIndex index : node_list(info.node_inx))
             reservation.nodes.push_back(snapshot_.nodes[index].name);
         snapshot_.reservations.push_back(std::move(reservation));

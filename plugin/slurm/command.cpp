@@ -12,6 +12,10 @@
 namespace weir::slurm {
 namespace {
 
+constexpr std::uint64_t kFlags = RESERVE_FLAG_IGN_JOBS | RESERVE_FLAG_NO_HOLD_JOBS;
+// The longest that Slurm gives a reservation, one year in seconds; each write begins it anew.
+constexpr time_t kWithoutEnd = 365L * 24 * 3600;
+
 std::string joined(const std::vector<std::string>& names) {
     std::string text;
     for (const auto& name : names) {
@@ -50,8 +54,8 @@ Result<void> create_reservation(const std::string& name, const std::vector<std::
     std::string users = joined(access.users);
     std::string accounts = joined(access.accounts);
     std::string groups = joined(access.groups);
-    // Slurm wants somebody named. "All but nobody" says everybody; where every user needs an association, the user
-    // nobody has none and Slurm refuses that, but every account stands below root.
+    // Slurm wants somebody named. "All but nobody" says everybody; where every user needs an association, the
+    // user nobody has none and Slurm refuses that, but every account stands below root.
     const bool everybody = users.empty() && accounts.empty() && groups.empty();
     if (everybody) users = "-nobody";
 
@@ -63,8 +67,8 @@ Result<void> create_reservation(const std::string& name, const std::vector<std::
     request.accounts = or_null(accounts);
     request.groups = or_null(groups);
     request.start_time = std::time(nullptr);
-    request.duration = INFINITE;
-    request.flags = RESERVE_FLAG_IGN_JOBS | RESERVE_FLAG_NO_HOLD_JOBS;
+    request.end_time = request.start_time + kWithoutEnd;
+    request.flags = kFlags;
     char* created = slurm_create_reservation(&request);
     if (created == nullptr && everybody && errno == ESLURM_INVALID_ACCOUNT) {
         accounts = "root";
@@ -85,6 +89,8 @@ Result<void> set_reservation_nodes(const std::string& name, const std::vector<st
     slurm_init_resv_desc_msg(&request);
     request.name = reservation.data();
     request.node_list = node_list.data();
+    request.end_time = std::time(nullptr) + kWithoutEnd;
+    request.flags = kFlags;
     return outcome(slurm_update_reservation(&request),
                    "setting the nodes of reservation " + name + " to " + node_list);
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/config/policy.h"
+#include "policies/model/snapshot.h"
+
+namespace weir::config {
+
+enum class Severity {
+    kError,    // the rule does nothing, or not what it says, until this is mended
+    kWarning,  // it works, but perhaps not as meant
+};
+
+// Something about the names of a policy that does not go with the Slurm that runs.
+struct Finding {
+    Severity severity = Severity::kError;
+    std::string rule;     // empty: of no one rule
+    std::string message;  // what was found and what would do
+
+    bool operator==(const Finding&) const = default;
+};
+
+// Compares partitions, nodes, GPU types and reservations with the snapshot, whose reservations must be all
+// that are called weir_*. In order of rule; errors and warnings as they come; last what is of no rule.
+std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot);
+
+// Users and groups that this machine does not know. Accounts are in slurmdbd and are not looked up.
+std::vector<Finding> check_people(const Policy& policy);
+
+}  // namespace weir::config
