@@ -36,7 +36,9 @@ class Namespace:
         keeper = subprocess.Popen(
             [sys.executable, "-B", "-c", "import weirlab.keeper as keeper; keeper.main()",
              directory, weir or ""],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            # It outlives this command: a pipe behind our standard error would stay open with it.
+            stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
             env={**os.environ, "PYTHONPATH": _PACKAGE_ROOT})
         line = keeper.stdout.readline()
         facts = json.loads(line) if line else {"error": "its keeper ended at once"}
