@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/cli/read.h"
+#include "plugin/cli/text.h"
+
+namespace weir::cli {
+
+// What a person reads of weirctld's answers, whose shapes weir(1) tells. No line is wider than the look.
+std::string print_status(const json& status, const Look& look);
+std::string print_plan(const json& plan, const Look& look);
+std::string print_loans(const json& loans, const Look& look);
+std::string print_explain(const json& explained, const Look& look);
+
+// What an order has brought about. `status` is weirctld's afterwards; null where it could not be had.
+std::string print_pause(const Look& look);
+std::string print_resume(const std::vector<std::string>& rules, const Look& look);
+std::string print_return(const std::vector<std::string>& rules, const json& status, const Look& look);
+
+// Sentences about the rules that do not simply work: what they want and why they do not get it, and whose
+// mode is not `mode` (empty: no matter).
+std::string print_rule_notes(const json& rules, const std::string& mode, const Look& look);
+
+// A remark where what is shown is older than a minute; else empty.
+std::string print_age(const json& answer, const Look& look);
+
+}  // namespace weir::cli
