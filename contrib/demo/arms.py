@@ -33,7 +33,7 @@ lend:
     min_loan: 5s
     idle_return: 8s
     reclaim: {after: 3s, notice: 3s, then: requeue}
-    backoff: {first: 5s, max: 30s}
+    backoff: {first: 3s, max: 10s}
     accounts: [serving]
 """
 

@@ -84,7 +84,6 @@ class Chart:
 
     def stage(self, text):
         """One passing line, such as a step of the lab's start."""
-        self._clear()
         self._draw([self._cut(text)])
 
     def begin(self, number, of, arm, day):
@@ -95,15 +94,12 @@ class Chart:
     def show(self, seen):
         self._history.append(seen)
         self._sentences += [(seen.at, *sentence) for sentence in seen.sentences]
-        lines = self._chart(seen)
-        self._clear()
-        self._draw(lines)
+        self._draw(self._chart(seen))
 
     def end(self):
         """Lets the chart stay where it is, without what was said last."""
         if self._history:
             lines = self._chart(self._history[-1])
-            self._clear()
             self._draw(lines[:len(lines) - 2 * _SENTENCES])
         self._write("\n")
         self._drawn, self._history = 0, []
@@ -173,12 +169,12 @@ class Chart:
         return text if len(text) <= width else text[:width - 3] + "..."
 
     def _clear(self):
-        if self._drawn:
-            self._write(f"\x1b[{self._drawn}A\r\x1b[J")
-        self._drawn = 0
+        self._draw([])
 
     def _draw(self, lines):
-        self._write("".join(line + "\x1b[K\n" for line in lines))
+        """Puts the lines where the last ones were, in one write so that nothing flickers."""
+        up = f"\x1b[{self._drawn}A\r" if self._drawn else ""
+        self._write(up + "".join(line + "\x1b[K\n" for line in lines) + "\x1b[J")
         self._drawn = len(lines)
 
     def _write(self, text):

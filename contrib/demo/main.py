@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -77,13 +78,18 @@ def run_arm(arm, number, chosen, labs, view):
                            f"{lab.log('weirctld', 20)}") from error
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        on_signals(signal.SIG_IGN)  # going down is not to be cut short
         lab.down()
-        signal.signal(signal.SIGINT, interrupted)
+        on_signals(interrupted)
 
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+def on_signals(what):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, what)
 
 
 def run(chosen, labs, view):
@@ -106,8 +112,7 @@ def main():
     if os.geteuid() != 0:
         print("demo: the lab needs root: start it with contrib/demo/run", file=sys.stderr)
         return 1
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    on_signals(interrupted)
     labs = chosen.labs or tempfile.mkdtemp(prefix="weir-demo.")
     os.chmod(labs, 0o755)  # the lab's users pass through it
     view = live.make()
@@ -117,7 +122,7 @@ def main():
         view.close()
         print("\ndemo: interrupted; everything is down again", file=sys.stderr)
         return 130
-    except (LabError, OSError) as error:
+    except (LabError, OSError, subprocess.TimeoutExpired) as error:
         view.close()
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1

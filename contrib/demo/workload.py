@@ -69,7 +69,7 @@ _TRAINING_DAY = (
     (0.570, 4, 0.17), (0.580, 2, 0.20), (0.590, 1, 0.15), (0.640, 2, 0.14), (0.780, 1, 0.12),
 )
 # (from, to, services, batches): inference is quiet, rises, stays high into the burst, and ebbs.
-_INFERENCE_DAY = ((0.02, 0.18, 2, 2), (0.20, 0.45, 7, 7), (0.45, 0.62, 4, 6), (0.62, 0.80, 2, 2))
+_INFERENCE_DAY = ((0.02, 0.18, 2, 2), (0.20, 0.45, 6, 7), (0.45, 0.62, 3, 5), (0.62, 0.80, 1, 2))
 
 
 def make(seed, day):
@@ -86,7 +86,7 @@ def make(seed, day):
             for at, nodes, work in _TRAINING_DAY]
     for start, end, services, batches in _INFERENCE_DAY:
         for kind in ["service"] * services + ["batch"] * batches:
-            gpus, work = (4, 0.21) if kind == "service" else (rng.choice((2, 4, 8)), 0.15)
+            gpus, work = (4, 0.21) if kind == "service" else (rng.choice((2, 4, 4, 8)), 0.15)
             jobs.append(Submission(round(rng.uniform(start, end) * day, 2), kind,
                                    "serve" if kind == "service" else "alice", 1, gpus,
                                    seconds(work, 0.3), 0 if kind == "service" else 50))
