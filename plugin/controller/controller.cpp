@@ -137,7 +137,7 @@ void Controller::cycle() {
     view->cycle = ++cycles_;
     view->period = std::max<std::chrono::duration<double>>(policy_.cycle, kRestFactor * observe_time_);
     view->private_data = tables_.private_data();
-    write_heartbeat(view->snapshot);
+    write_heartbeat(view->snapshot, to_take);
     metrics_.update(*view);
     const std::shared_ptr<const View> published = std::move(view);
     shared_.publish(published);
@@ -199,13 +199,13 @@ bool Controller::remember(const Ledger& ledger) {
     return true;
 }
 
-void Controller::write_heartbeat(const Snapshot& snapshot) {
+void Controller::write_heartbeat(const Snapshot& snapshot, const Plan& plan) {
     // While paused it goes stale, and submissions use the reservation as it stands.
     if (ledger_.paused) return;
     const auto valid_for = std::max<std::chrono::duration<double>>(
                                3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
                            3 * kRestFactor * std::chrono::duration<double>(observe_time_);
-    const std::string text = heartbeat_text(snapshot, policy_, std::chrono::ceil<Duration>(valid_for));
+    const std::string text = heartbeat_text(snapshot, plan, policy_, std::chrono::ceil<Duration>(valid_for));
     if (auto written = replace_file(files_.state / "heartbeat", text, false); !written)
         spdlog::error("{}", written.error().message);
 }

@@ -37,7 +37,7 @@ class Controller {
     void act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules);
     bool take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules);
     bool remember(const Ledger& ledger);
-    void write_heartbeat(const Snapshot& snapshot);
+    void write_heartbeat(const Snapshot& snapshot, const Plan& plan);
     void fail(const std::string& problem);
 
     Files files_;

@@ -37,9 +37,37 @@ std::vector<job_submit::Shape> shapes(const Snapshot& snapshot, const Reservatio
     return list;
 }
 
+// Leaves both lists empty, "cannot be told", where they would let in more than Slurm does.
+void name_those_allowed(const policies::LendRule& rule, job_submit::Rule& entry) {
+    if (!rule.groups.empty()) return;
+    for (const std::string& user : rule.users) {
+        const passwd* found = getpwnam(user.c_str());
+        if (found == nullptr) {
+            entry.uids.clear();
+            return;
+        }
+        entry.uids.push_back(found->pw_uid);
+    }
+    entry.accounts = rule.accounts;
+}
+
+// What stays in the reservation when the plan has been carried out: a job named at submission for a node that
+// is on its way out would be refused.
+Reservation after(const Plan& plan, const Reservation& now) {
+    Reservation later = now;
+    for (const Step& step : plan.steps) {
+        const auto* set = std::get_if<SetReservation>(&step.action);
+        if (set == nullptr || set->reservation != now.name) continue;
+        std::erase_if(later.nodes,
+                      [&](const std::string& node) { return !std::ranges::binary_search(set->nodes, node); });
+    }
+    return later;
+}
+
 }  // namespace
 
-std::string heartbeat_text(const Snapshot& snapshot, const config::Policy& policy, Duration valid_for) {
+std::string heartbeat_text(const Snapshot& snapshot, const Plan& plan, const config::Policy& policy,
+                           Duration valid_for) {
     job_submit::Heartbeat heartbeat;
     heartbeat.at = snapshot.at.time_since_epoch().count();
     heartbeat.valid_for = valid_for;
@@ -52,11 +80,8 @@ std::string heartbeat_text(const Snapshot& snapshot, const config::Policy& polic
         entry.partition = rule.to;
         entry.reservation = reservation->name;
         entry.restricted = !rule.users.empty() || !rule.accounts.empty() || !rule.groups.empty();
-        entry.accounts = rule.accounts;
-        for (const std::string& user : rule.users) {
-            if (const passwd* found = getpwnam(user.c_str())) entry.uids.push_back(found->pw_uid);
-        }
-        entry.shapes = shapes(snapshot, *reservation);
+        name_those_allowed(rule, entry);
+        entry.shapes = shapes(snapshot, after(plan, *reservation));
         heartbeat.rules.push_back(std::move(entry));
     }
     return job_submit::to_text(heartbeat);

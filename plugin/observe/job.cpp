@@ -8,6 +8,8 @@
 namespace weir::observe {
 namespace {
 
+constexpr std::int64_t kMostGpus = 1'000'000'000;  // users may ask for any number
+
 bool given(std::uint32_t value) {
     return value != 0 && value != NO_VAL && value != INFINITE;
 }
@@ -39,13 +41,19 @@ void add_gpus(std::string_view tres, int times, int& need, Request& request) {
         if (!pool.type.empty() && !request.gpu_type.empty() && pool.type != request.gpu_type)
             request.beyond_model = "it asks for several types of GPU";
         if (!pool.type.empty()) request.gpu_type = pool.type;
-        need += pool.total * times;
+        need = static_cast<int>(std::min<std::int64_t>(need + std::int64_t{pool.total} * times, kMostGpus));
     }
 }
 
 }  // namespace
 
+// In a reservation of Weir's this means only that no suiting node is in it now.
+bool given_up(const slurm_job_info_t& job) {
+    return job.state_reason == FAIL_BAD_CONSTRAINTS && text(job.resv_name).starts_with("weir_");
+}
+
 WaitsFor to_waits_for(const slurm_job_info_t& job) {
+    if (given_up(job)) return WaitsFor::kResources;
     if (job.priority == 0) return WaitsFor::kOther;  // held
     switch (job.state_reason) {
     case WAIT_NO_REASON:

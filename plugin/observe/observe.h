@@ -30,6 +30,9 @@ Request to_request(const slurm_job_info_t& job);
 // Whether capacity, a begin time or something else keeps a pending job waiting.
 WaitsFor to_waits_for(const slurm_job_info_t& job);
 
+// Whether Slurm gave a pending job up (BadConstraints) because no node of Weir's reservation suits it.
+bool given_up(const slurm_job_info_t& job);
+
 NodeState to_state(std::uint32_t slurm_node_state);
 
 }  // namespace weir::observe

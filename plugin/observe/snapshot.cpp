@@ -230,6 +230,7 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     const std::string tasks = text(info.array_task_str);
     if (job.state == JobState::kPending) {
         job.waits_for = to_waits_for(info);
+        job.given_up = given_up(info);
         job.reason = slurm_job_reason_string(static_cast<enum job_state_reason>(info.state_reason));
         job.request = to_request(info);
         read_begin(info, job);

@@ -16,6 +16,7 @@ std::optional<int> number(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || value < 0) return std::nullopt;
     const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    value = std::min<long>(value, std::numeric_limits<int>::max());
     if (suffix == "K" || suffix == "k") {
         value *= 1024;
     } else if (suffix == "M" || suffix == "m") {
@@ -57,7 +58,8 @@ void add(std::vector<GpuPool>& pools, std::string_view type, int count) {
     auto place = std::ranges::lower_bound(pools, type, {}, &GpuPool::type);
     if (place == pools.end() || place->type != type)
         place = pools.insert(place, GpuPool{std::string(type), 0, 0});
-    place->total += count;
+    place->total =
+        static_cast<int>(std::min<long>(long{place->total} + count, std::numeric_limits<int>::max()));
 }
 
 }  // namespace
@@ -89,15 +91,16 @@ GpuCounts parse_gres(std::string_view text) {
 }
 
 int total_gpus(const std::vector<GpuPool>& pools) {
-    return std::accumulate(pools.begin(), pools.end(), 0,
-                           [](int sum, const GpuPool& pool) { return sum + pool.total; });
+    const long sum = std::accumulate(pools.begin(), pools.end(), 0L,
+                                     [](long total, const GpuPool& pool) { return total + pool.total; });
+    return static_cast<int>(std::min<long>(sum, std::numeric_limits<int>::max()));
 }
 
 int count_array_tasks(std::string_view text) {
     text = text.substr(0, text.find('%'));
     if (!text.empty() && text.front() == '[') text.remove_prefix(1);
     if (!text.empty() && text.back() == ']') text.remove_suffix(1);
-    int count = 0;
+    long count = 0;
     for (std::string_view range : split_top_level(text, ',')) {
         const auto words = split_any(range, "-:");
         if (words.empty() || words.size() > 3) return 0;
@@ -105,9 +108,9 @@ int count_array_tasks(std::string_view text) {
         const auto last = words.size() > 1 ? number(words[1]) : first;
         const auto step = words.size() > 2 ? number(words[2]) : std::optional(1);
         if (!first || !last || !step || *step == 0 || *last < *first) return 0;
-        count += (*last - *first) / *step + 1;
+        count += (*last - *first) / *step + 1L;
     }
-    return count;
+    return static_cast<int>(std::min<long>(count, std::numeric_limits<int>::max()));
 }
 
 }  // namespace weir::slurm

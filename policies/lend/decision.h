@@ -113,7 +113,7 @@ void serve_demand(Decision& decision, RuleWork& work);  // new loans, and surplu
 void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& notices,
             std::vector<Step>& ends);
 std::optional<Step> write_reservation(const Decision& decision, RuleWork& work);
-std::vector<Step> sweep(const Decision& decision, const std::vector<char>& reservation_stands);
+std::vector<Step> sweep(Decision& decision, const std::vector<char>& reservation_stands);
 std::vector<Step> leave(const Decision& decision);  // of rules held home, once nothing is lent
 
 // Whether a rule's `users` and `accounts` let a job in, as far as they tell: who is in `groups` only Slurm

@@ -114,9 +114,11 @@ struct Job {
     std::optional<Time> begin;              // begin time, if in the future
     std::string admin_comment;              // where it holds a token of Weir's; else empty
     Duration time_limit{};                  // zero: unlimited
-    bool refused = false;                   // Slurm has lately refused to let it name Weir's reservation
-    Gpus gpus;                              // running: held in all
-    std::vector<NodeIndex> nodes;           // running and completing: where; ascending
+    // Slurm saw no node in its reservation that suits it and gave it up, until it is updated again.
+    bool given_up = false;
+    bool refused = false;          // Slurm has lately refused to let it name Weir's reservation
+    Gpus gpus;                     // running: held in all
+    std::vector<NodeIndex> nodes;  // running and completing: where; ascending
     Request request;
 
     bool operator==(const Job&) const = default;

@@ -328,3 +328,30 @@ TEST_CASE("at most a hundred jobs are named in a cycle, those that wait on Weir 
     CHECK(named[0].job == JobId{150});
     CHECK(named[1].job == JobId{1});
 }
+
+TEST_CASE("a job is not named while no node of the reservation could ever suit it", "[lend]") {
+    World world = small_world();
+    Job& job = world.pending(41, "inference", 1, 8);
+    job.reservation.clear();
+    job.request.gpu_type = "a100";
+    CHECK(steps_of<NameReservation>(lend(world.snapshot(), {small_rule()})).empty());
+}
+
+TEST_CASE("a job that Slurm gave up for want of a suiting node is named again when one is there", "[lend]") {
+    World world = small_world();
+    Job& job = world.pending(41, "inference", 1, 8);
+    job.reservation = "weir_inference";
+    job.given_up = true;
+    const Plan plan = lend(world.snapshot(), {small_rule()});
+    REQUIRE(steps_of<NameReservation>(plan).size() == 1);
+    CHECK(steps_of<NameReservation>(plan)[0].job == JobId{41});
+    CHECK(plan.steps.back().why == "a node that suits job 41 is there again, and Slurm had given it up");
+}
+
+TEST_CASE("a job that Slurm refused lately is not named again at once", "[lend]") {
+    World world = small_world();
+    Job& job = world.pending(41, "inference", 1, 8);
+    job.reservation.clear();
+    job.refused = true;
+    CHECK(steps_of<NameReservation>(lend(world.snapshot(), {small_rule()})).empty());
+}
