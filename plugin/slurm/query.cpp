@@ -12,6 +12,10 @@ extern "C" void slurm_free_stats_response_msg(stats_info_response_msg_t* message
 namespace weir::slurm {
 namespace {
 
+// slurmctld does not count a change of a job's reason as a change of its jobs (seen on 22.05: BeginTime that
+// had become Resources), so an unchanged table is believed only for so long.
+constexpr std::chrono::seconds kReasonsAge{5};
+
 // Loads a table with `load(update_time, &raw)` unless it is unchanged.
 template <class Message, class Load>
 Result<void> refresh_table(Message& table, const char* what, Load load) {
@@ -89,10 +93,14 @@ Result<void> Tables::refresh() {
         return slurm_load_node(since, raw, SHOW_ALL | SHOW_DETAIL);
     });
     if (!loaded) return loaded;
+    const auto at = std::chrono::steady_clock::now();
+    const bool whole = at - jobs_loaded_whole_ >= kReasonsAge;
+    if (whole) jobs_.reset();
     loaded = refresh_table(jobs_, "jobs", [](time_t since, job_info_msg_t** raw) {
         return slurm_load_jobs(since, raw, SHOW_ALL);
     });
     if (!loaded) return loaded;
+    if (whole) jobs_loaded_whole_ = at;
     const auto cycle = load_backfill_cycle();
     if (!cycle) return tl::make_unexpected(cycle.error());
     backfill_cycle_ = *cycle;

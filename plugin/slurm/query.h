@@ -42,6 +42,7 @@ class Tables {
     PartitionsMessage partitions_;
     ReservationsMessage reservations_;
     JobsMessage jobs_;
+    std::chrono::steady_clock::time_point jobs_loaded_whole_{};
     std::vector<LeafSwitch> leaf_switches_;
     std::chrono::microseconds backfill_cycle_{};
     std::uint16_t private_data_ = 0;
