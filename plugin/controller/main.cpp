@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -91,11 +92,23 @@ int take_lock(const fs::path& file) {
     while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         if (std::chrono::steady_clock::now() > deadline) {
             close(lock);
+            errno = EWOULDBLOCK;
             return -1;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
+    const std::string pid = std::to_string(getpid()) + "\n";
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, pid.data(), pid.size(), 0) < 0)
+        spdlog::warn("{}: {}", file.string(), std::strerror(errno));
     return lock;
+}
+
+// Why take_lock gave none. The process that holds the lock has written its id into it.
+std::string no_lock(const fs::path& file, int error) {
+    if (error != EWOULDBLOCK) return file.string() + ": " + std::strerror(error);
+    std::string pid = "unknown";
+    std::ifstream(file) >> pid;
+    return "another weirctld (pid " + pid + ") holds " + file.string();
 }
 
 // Datagrams of job_submit_weir: a submission waits for the controller.
@@ -162,9 +175,10 @@ int serve(const Options& options, const slurm::Session& session, config::Policy 
     fs::permissions(state, fs::perms::owner_all, failed);
     if (failed) return complain(kFailed, state.string() + ": " + failed.message());
     const int lock = take_lock(state / "lock");
-    if (lock < 0)
-        return complain(kLocked,
-                        "another weirctld holds " + (state / "lock").string() + ": " + std::strerror(errno));
+    if (lock < 0) {
+        const int error = errno;
+        return complain(error == EWOULDBLOCK ? kLocked : kFailed, no_lock(state / "lock", error));
+    }
     controller::arm_crash_points(state);
 
     // Before any thread: every one inherits the mask, and only the watcher takes signals.
