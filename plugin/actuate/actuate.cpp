@@ -46,9 +46,14 @@ class Taker {
     }
 
     Result<void> operator()(const NotifyJob& step) const {
+        if (!step.signal) return {};
         const auto there = runs_on(step.job, step.node);
         if (!there) return tl::make_unexpected(there.error());
-        return *there ? slurm::signal_job(step.label, step.signal) : Result<void>{};
+        if (!*there) return {};
+        const auto told = slurm::signal_job(step.label, step.signal->number, step.signal->batch_only);
+        // A job that Slurm will not signal, having no step yet, say, still gets its time.
+        if (!told && slurm::refused(told.error())) return {};
+        return told;
     }
 
     Result<void> operator()(const EndJob& step) const {

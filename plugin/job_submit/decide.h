@@ -24,6 +24,7 @@ struct Submission {
     std::uint32_t uid = 0;      // whose job it is
     std::string account;        // empty: the user's default, which is not known here
     Request request;
+    std::optional<NoticeSignal> signal;  // sbatch --signal
     int cpus_per_task = 1;
     bool immediate = false;  // fails unless it starts at once
 };

@@ -157,6 +157,8 @@ Submission read_submission(const job_desc_msg_t& job, const char* default_partit
     submission.account = text(job.account);
     submission.cpus_per_task = number_or(job.cpus_per_task, 1);
     submission.immediate = job.immediate != 0;
+    if (given(job.warn_signal))
+        submission.signal = NoticeSignal{job.warn_signal, (job.warn_flags & KILL_JOB_BATCH) != 0};
 
     Request& request = submission.request;
     request.exclusive =

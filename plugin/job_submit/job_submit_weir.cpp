@@ -54,11 +54,12 @@ void replace(char*& field, const std::string& text) {
     slurm_xfree(&old);
 }
 
+void note(job_desc_msg_t& job, std::string_view key, const std::string& value) {
+    replace(job.admin_comment, token::set(job.admin_comment == nullptr ? "" : job.admin_comment, key, value));
+}
+
 void begin_later(job_desc_msg_t& job, Time begin, const std::string& state) {
-    const std::string seconds = std::to_string(begin.time_since_epoch().count());
-    const std::string comment =
-        token::set(job.admin_comment == nullptr ? "" : job.admin_comment, token::kBegin, seconds);
-    replace(job.admin_comment, comment);
+    note(job, token::kBegin, std::to_string(begin.time_since_epoch().count()));
     job.begin_time = static_cast<time_t>(begin.time_since_epoch().count());
     wake(state);
 }
@@ -70,8 +71,12 @@ void submit(job_desc_msg_t& job) {
     if (!seen.heartbeat) return;
     const char* default_partition = &default_part_name == nullptr ? nullptr : default_part_name;
     const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-    const Decision decision = decide(read_submission(job, default_partition),
-                                     {seen.heartbeat.get(), seen.written}, now, reservation_exists);
+    const Submission submission = read_submission(job, default_partition);
+    const Decision decision =
+        decide(submission, {seen.heartbeat.get(), seen.written}, now, reservation_exists);
+    if (std::holds_alternative<LeaveAlone>(decision)) return;
+    // slurmctld tells nobody what --signal said, so it is noted where weirctld can read it.
+    if (submission.signal) note(job, token::kNotice, token::to_text(*submission.signal));
     if (const auto* name = std::get_if<NameReservation>(&decision)) {
         slurm_debug("job_submit/weir: job of uid %u goes to reservation %s", job.user_id,
                     name->reservation.c_str());

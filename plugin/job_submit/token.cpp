@@ -110,4 +110,23 @@ std::optional<Time> begin(std::string_view comment) {
     return Time(Duration(seconds));
 }
 
+std::optional<NoticeSignal> notice(std::string_view comment) {
+    const auto value = get(comment, kNotice);
+    if (!value) return std::nullopt;
+    std::string_view text = *value;
+    NoticeSignal signal;
+    signal.batch_only = text.starts_with('B');
+    if (signal.batch_only) text.remove_prefix(1);
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), signal.number);
+    constexpr int kHighest = 64;
+    if (error != std::errc{} || stop != text.data() + text.size() || signal.number < 1 ||
+        signal.number > kHighest)
+        return std::nullopt;
+    return signal;
+}
+
+std::string to_text(const NoticeSignal& signal) {
+    return (signal.batch_only ? "B" : "") + std::to_string(signal.number);
+}
+
 }  // namespace weir::job_submit::token

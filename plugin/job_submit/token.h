@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "policies/model/ledger.h"
 #include "policies/model/units.h"
 
 // What Weir remembers in a job's AdminComment: one word without blanks, `weir:key=value;key=value`, anywhere
@@ -14,6 +15,7 @@ namespace weir::job_submit::token {
 
 // The begin time, in unix seconds, that job_submit_weir gave the job: the only one that weirctld may clear.
 inline constexpr std::string_view kBegin = "begin";
+inline constexpr std::string_view kNotice = "notice";
 
 std::optional<std::string> get(std::string_view comment, std::string_view key);
 
@@ -25,5 +27,10 @@ std::string remove(std::string_view comment, std::string_view key);
 
 // kBegin as a time; absent if there is none or it cannot be read.
 std::optional<Time> begin(std::string_view comment);
+
+// How the job wants to be told that it has to leave, from "notice=15" or "notice=B10"; absent where the token
+// does not say, or says something this version does not know.
+std::optional<NoticeSignal> notice(std::string_view comment);
+std::string to_text(const NoticeSignal& signal);
 
 }  // namespace weir::job_submit::token

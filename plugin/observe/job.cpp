@@ -80,9 +80,11 @@ Request to_request(const slurm_job_info_t& job) {
     request.cpus_per_node = given(job.pn_min_cpus) ? job.pn_min_cpus : 1;
     if (given(job.ntasks_per_node))
         request.cpus_per_node = std::max(request.cpus_per_node, job.ntasks_per_node * cpus_per_task);
-    if ((job.pn_min_memory & MEM_PER_CPU) != 0) {
+    if (job.pn_min_memory == NO_VAL64) {
+        // none asked for
+    } else if ((job.pn_min_memory & MEM_PER_CPU) != 0) {
         request.memory_per_cpu = static_cast<std::int64_t>(job.pn_min_memory & ~MEM_PER_CPU);
-    } else if (job.pn_min_memory != NO_VAL64) {
+    } else {
         request.memory_per_node = static_cast<std::int64_t>(job.pn_min_memory);
     }
     add_gpus(text(job.tres_per_node), 1, request.gpus_per_node, request);

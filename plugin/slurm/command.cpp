@@ -118,8 +118,14 @@ Result<void> update_job(const std::string& job, const JobChange& change) {
     return array_outcome(status, ArrayResponse(raw), "updating job " + job);
 }
 
-Result<void> signal_job(const std::string& job, int signal) {
-    return outcome(slurm_kill_job2(job.c_str(), static_cast<std::uint16_t>(signal), KILL_FULL_JOB, nullptr),
+bool refused(const Error& error) {
+    constexpr int kFirstOfSlurmctld = ESLURM_INVALID_PARTITION_NAME;
+    return error.code >= kFirstOfSlurmctld;
+}
+
+Result<void> signal_job(const std::string& job, int signal, bool batch_only) {
+    return outcome(slurm_kill_job2(job.c_str(), static_cast<std::uint16_t>(signal),
+                                   batch_only ? KILL_JOB_BATCH : std::uint16_t{0}, nullptr),
                    "signalling job " + job);
 }
 

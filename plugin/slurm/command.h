@@ -35,9 +35,14 @@ struct JobChange {
     bool start_now = false;  // takes away the begin time
 };
 
+// Whether slurmctld answered and said no, rather than not at all.
+bool refused(const Error& error);
+
 // Jobs are named as Slurm's commands name them: "17", "17_4", "17_[5-9]".
 Result<void> update_job(const std::string& job, const JobChange& change);
-Result<void> signal_job(const std::string& job, int signal);  // the batch script and all steps
+// To the batch script alone, or to all steps and not to the script: as sbatch --signal does with and without
+// "B:".
+Result<void> signal_job(const std::string& job, int signal, bool batch_only);
 Result<void> requeue_job(const std::string& job);
 Result<void> cancel_job(const std::string& job);
 

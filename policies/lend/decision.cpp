@@ -126,13 +126,16 @@ void Decision::say(const Job& job, std::string_view sentence) const {
     if (watches(job)) watch->said.emplace_back(sentence);
 }
 
-void flip(RuleWork& work, Time at) {
+void flip(RuleWork& work, Time at, Time lent) {
     const Backoff& backoff = work.rule().backoff;
     RuleState& state = work.state;
     if (state.last_flip == at) return;
     const Duration last = std::max(state.backoff, backoff.first);
-    const bool again = state.last_flip && at - *state.last_flip <= 2 * last;
-    state.backoff = std::min(again ? 2 * last : backoff.first, backoff.max);
+    const bool recent = state.last_flip && at - *state.last_flip <= 2 * last;
+    // Nodes of loans older than the last flip go home in one movement with it, however many cycles that
+    // takes.
+    const bool again = recent && lent > *state.last_flip;
+    state.backoff = std::min(again ? 2 * last : recent ? last : backoff.first, backoff.max);
     state.last_flip = at;
     state.lend_after = std::max(state.lend_after.value_or(at), at + state.backoff);
 }

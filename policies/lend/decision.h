@@ -98,9 +98,9 @@ struct Decision {
     void sort_out_jobs();
 };
 
-// Remembers that the owner wanted lent capacity back, so that lending waits the longer the more often that
-// happens.
-void flip(RuleWork& work, Time at);
+// Remembers that the owner wanted back at `at` what was lent at `lent`, so that lending waits the longer the
+// more often that happens.
+void flip(RuleWork& work, Time at, Time lent);
 
 // A loan leaves the reservation with the next write.
 void send_home(Standing& standing, Time at, std::string why, std::optional<JobId> for_job, bool stops_jobs);

@@ -261,7 +261,7 @@ class Reclaimer {
                 (job.request.nodes_min > 1 || job.request.gpus_total > 1 ? "them" : "it") + " sooner";
             send_home(*prize->standing, at, why, job.id, true);
             if (prize->standing->held) prize->work->urgent = true;
-            flip(*prize->work, at);
+            flip(*prize->work, at, prize->standing->loan.since);
             std::erase(left_, prize);
             free_.add(prize->standing->node);
             soon_free_.push_back(prize->standing->node);

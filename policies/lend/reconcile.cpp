@@ -25,7 +25,7 @@ void take_over_loans(const Decision& decision, RuleWork& work) {
         work.loans.push_back(std::move(standing));
     }
     // Somebody wants these nodes at home: Weir does not fight that.
-    if (deleted) flip(work, at);
+    if (deleted) flip(work, at, at);
     if (taken_by_hand)
         work.state.lend_after = std::max(work.state.lend_after.value_or(at), at + work.rule().backoff.first);
 }

@@ -38,8 +38,8 @@ struct LendRule {
     std::string name;
     std::vector<std::string> from;
     std::string to;
-    std::optional<Mode> mode;  // absent: as the file says
-    int keep_idle = 0;         // idle nodes left to the owner
+    std::optional<Mode> mode;               // absent: as the file says
+    int keep_idle = 0;                      // idle nodes left to the owner
     std::optional<int> max_lent;            // nodes; absent: no bound
     std::map<std::string, int> spare_gpus;  // by type: free GPUs that stand ready before anybody waits
     Duration min_loan = std::chrono::minutes(15);

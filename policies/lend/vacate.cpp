@@ -41,8 +41,8 @@ void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& n
             const std::string home = loan.node + " goes home to " + loan.from + ": " + loan.vacating->why;
             if (!since)
                 notices.push_back(
-                    {NotifyJob{job->id, job->label, loan.rule, loan.node, 15, at + terms.notice}, home,
-                     std::move(jobs)});
+                    {NotifyJob{job->id, job->label, loan.rule, loan.node, job->notice, at + terms.notice},
+                     home, std::move(jobs)});
             else
                 ends.push_back({EndJob{job->id, job->label, loan.rule, loan.node, terms.then},
                                 "its notice of " + to_text(terms.notice) + " has run out; " + home,

@@ -41,13 +41,14 @@ struct NameReservation {
     bool operator==(const NameReservation&) const = default;
 };
 
-// Tells a borrower's job that its node goes home: the signal goes to the whole job.
+// Tells a borrower's job that its node goes home, by the signal that it asked for. One that asked for none
+// gets the time and no signal, since most programs end at one: what ends so is not requeued.
 struct NotifyJob {
     JobId job;
     std::string label;
     std::string rule;
     std::string node;
-    int signal = 15;
+    std::optional<NoticeSignal> signal;
     Time deadline{};
 
     bool operator==(const NotifyJob&) const = default;

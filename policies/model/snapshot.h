@@ -105,7 +105,8 @@ struct Job {
     std::uint32_t priority = 0;
     int count = 1;  // pending array: tasks that may still start, its own %limit counted in
     bool requeueable = false;
-    std::string reservation;  // that it names; empty if none
+    std::optional<NoticeSignal> notice;  // that it asked for
+    std::string reservation;             // that it names; empty if none
     Time submitted{};
     std::optional<Time> eligible;        // since when nothing but capacity keeps it waiting; absent: not yet
     std::optional<Time> expected_start;  // backfill's forecast of a pending job

@@ -62,3 +62,13 @@ TEST_CASE("the begin time is read as a time", "[job_submit][token]") {
     CHECK_FALSE(token::begin("a weir:begin=17s"));
     CHECK_FALSE(token::begin("a"));
 }
+
+TEST_CASE("how a job wants notice is read back as it was written, and garbage is nothing", "[token]") {
+    using namespace weir;
+    using namespace weir::job_submit;
+    for (const NoticeSignal signal : {NoticeSignal{15, false}, NoticeSignal{10, true}})
+        CHECK(token::notice(token::set("by an admin", token::kNotice, token::to_text(signal))) == signal);
+    for (const char* text :
+         {"", "weir:notice=", "weir:notice=B", "weir:notice=0", "weir:notice=99", "weir:notice=10x"})
+        CHECK_FALSE(token::notice(text));
+}

@@ -166,7 +166,7 @@ TEST_CASE("a reclaimed node's job gets notice once the node is out, time, and th
     world.pass(10s);
     const Plan notice = lend(world.snapshot(), {rule});
     Step expected{
-        NotifyJob{{101}, "101", "inference", "t1", 15, world.at + 2min},
+        NotifyJob{{101}, "101", "inference", "t1", std::nullopt, world.at + 2min},
         "t1 goes home to train: job 12 has waited 6m in train for 1 node with 8 GPUs and nothing else would "
         "free it sooner",
         {{12}, {101}}};
@@ -263,4 +263,33 @@ TEST_CASE("nobody is stopped for an owner's job that no longer waits", "[vacate]
     const Plan again = lend(world.snapshot(), {rule});
     CHECK(again.ledger.loans[0].vacating->for_job == JobId{13});
     CHECK(again.ledger.loans[0].vacating->stops_jobs);
+}
+
+TEST_CASE("a job that asked for a signal gets that one and no other", "[reclaim]") {
+    World world = small_world();
+    world.lent("t1").vacating = Vacating{world.at, "its owner wants it", {}, true, {}};
+    world.reservations["weir_inference"].nodes = {"i1", "i2"};
+    Job& job = world.running(101, "inference", {"t1"}, 8);
+    job.requeueable = true;
+    job.notice = NoticeSignal{10, true};
+    const auto told = steps_of<NotifyJob>(lend(world.snapshot(), {small_rule()}));
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].signal == NoticeSignal{10, true});
+}
+
+TEST_CASE("loans that go home one after the other in one movement count as one flip", "[reclaim]") {
+    World world = small_world();
+    world.state().backoff = 5min;
+    world.state().last_flip = world.at - 1s;
+    world.lent("t1");
+    world.running(101, "inference", {"t1"}, 8).requeueable = true;
+    for (const char* node : {"t2", "t3", "t4", "t5", "t6"})
+        if (world.nodes.contains(node)) world.nodes.at(node).state = NodeState::kDraining;
+    Job& wants = world.pending(12, "train", 1, 8);
+    wants.eligible = world.at - 1h;
+    const Plan plan = lend(world.snapshot(), {small_rule()});
+    REQUIRE(plan.ledger.loans.size() == 1);
+    REQUIRE(plan.ledger.loans[0].vacating);
+    CHECK(plan.ledger.rules[0].backoff == 5min);
+    CHECK(plan.ledger.rules[0].lend_after == world.at + 5min);
 }
