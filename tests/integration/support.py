@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from datetime import datetime
 
 import pytest
 
@@ -78,6 +79,13 @@ class Weir:
     def cancel(self, *jobs):
         self.lab.run(["scancel", *map(str, jobs)])
 
+    def requeued(self, *jobs, timeout=30):
+        """Waits until all were requeued, and takes off the two minutes that Slurm has such jobs wait."""
+        for job in jobs:
+            self.wait(lambda job=job: self.lab.job(job), timeout, f"job {job} to be requeued",
+                      until=lambda seen: int(seen["Restarts"]) > 0 and seen["JobState"] != "COMPLETING")
+            self.lab.run(f"scontrol update jobid={job} starttime=now")
+
     # What is seen
 
     def wait(self, *args, **options):
@@ -137,9 +145,8 @@ class Weir:
 
 
 def seconds(text):
-    """Slurm's time of day as seconds since 1970."""
-    from datetime import datetime
-    return datetime.fromisoformat(text).timestamp()
+    """A time of Slurm's (local) or of the journal (UTC) as seconds since 1970."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def quantile(values, share):

@@ -17,8 +17,6 @@ LAYOUT = {
     "partitions": [{"name": "train", "nodes": "t[1-4]", "default": True},
                    {"name": "inference", "nodes": "i[1-2],t[1-4]"}],
 }
-# A requeued job may start again at once, where it would otherwise wait two minutes.
-SLURM_CONF = ["SchedulerParameters+=requeue_delay=1"]
 KEEPS_RUNNING = "trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\nwhile :; do sleep 0.2; done"
 # Ends by itself when it runs for the second time.
 SECOND_TIME = ("trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\n"
@@ -28,7 +26,7 @@ SECOND_TIME = ("trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\n"
 
 @pytest.fixture(scope="module")
 def module_weir(build_dir):
-    with up(build_dir, layout=LAYOUT, policy=policy(), slurm_conf=SLURM_CONF) as lab:
+    with up(build_dir, layout=LAYOUT, policy=policy()) as lab:
         yield answering(lab)
 
 
@@ -76,11 +74,12 @@ def test_a_borrower_is_told_in_time_then_requeued_and_finishes_later(weir):
     assert restarts(world, victim) == 1 and [restarts(world, job) for job in others] == [0] * 5
     end = world.wait(lambda: world.steps("end_job"), 5, "the journal to tell of the end")[-1]
     assert end["job"] == victim and owner in end["for_jobs"]
-    told = world.lab.read(f"home/serve/told.{victim}").split()
-    assert len(told) == 1
-    assert seconds(world.lab.job(owner)["StartTime"]) - float(told[0]) >= NOTICE - 1
+    # The notice, and the SIGTERM with which Slurm ends a job that it requeues.
+    told = [float(line) for line in world.lab.read(f"home/serve/told.{victim}").split()]
+    assert len(told) == 2 and told[1] - told[0] >= NOTICE - 0.5
     assert f"job {owner} has waited" in world.steps("notify_job")[-1]["why"]
     world.cancel(others[0])  # leaves room for the requeued one
+    world.requeued(victim)
     assert world.lab.wait_state(victim, "COMPLETED", 40)["ExitCode"] == "0:0"
 
 
@@ -90,10 +89,10 @@ def test_notice_comes_as_long_before_the_requeue_as_the_policy_says(weir):
     mark = world.mark()
     owner = world.train()
     victim = on[world.running(owner, timeout=30).pop()]
-    told = float(world.lab.read(f"home/serve/told.{victim}").split()[0])
+    told = [float(line) for line in world.lab.read(f"home/serve/told.{victim}").split()]
+    assert len(told) == 2 and told[1] - told[0] >= 5.5
     ends = world.wait(lambda: world.steps("end_job", mark), 5, "the journal to tell of the end")
-    from datetime import datetime
-    assert datetime.fromisoformat(ends[0]["at"].replace("Z", "+00:00")).timestamp() - told >= 5
+    assert [step["job"] for step in ends] == [victim]
     assert [step["job"] for step in world.steps("notify_job", mark)] == [victim]
 
 
@@ -119,8 +118,8 @@ def test_a_burst_of_the_owner_gets_every_node_back(weir):
     states = lambda: [world.lab.job(job)["JobState"] for job in burst]  # noqa: E731
     never_bad_constraints(world, burst, lambda: set(states()) == {"COMPLETED"}, 60, "the burst to be done")
     victims = [job for node, job in on.items() if node.startswith("t")]
+    world.requeued(*victims)
     for job in victims:
-        assert restarts(world, job) >= 1
         world.lab.wait_state(job, "COMPLETED", 40)
 
 
@@ -171,7 +170,9 @@ def test_return_brings_all_home_for_good_and_resume_begins_again(weir):
     world.wait(lambda: world.lab.resv("weir_inference") is None, 30, "the reservation to be gone")
     assert world.loans() == {} and world.status()["held_home"]
     # Everybody's jobs go on, as on a Slurm without Weir.
-    for job in (on["t1"], on["t2"], on["t3"], on["t4"]):
+    victims = [job for node, job in on.items() if node.startswith("t")]
+    world.requeued(*victims)
+    for job in victims:
         world.lab.wait_state(job, "COMPLETED", 40)
     world.running(waiting)
     late = world.serve()
@@ -202,21 +203,24 @@ def test_pause_freezes_what_is_lent_and_resume_goes_on(weir):
     assert world.lent() == set()
 
 
-def test_an_oscillating_load_flips_less_and_less_often(weir):
-    world = weir({"backoff": "{first: 3s, max: 20s}", "min_loan": "1s",
-                  "reclaim": "{after: 1s, notice: 0s, then: requeue}"})
-    mark, began = world.mark(), time.monotonic()
-    for _ in range(6):
-        world.serve(script="sleep 1000")
-    with contextlib.suppress(AssertionError):
-        while time.monotonic() - began < 24:
-            owner = world.train("-N4 --gpus-per-node=8", script="sleep 1")
-            world.lab.wait_state(owner, "COMPLETED", 40)
-    flips = [step for step in world.steps("set_reservation", mark)
-             if any("has waited" in why for why in [step["why"]])]
-    lendings = [step for step in world.steps("set_reservation", mark) if step["added"]]
-    # With 3, 6 and 12 s between loans there is no room for more.
-    assert 1 <= len(flips) <= 4 and 1 <= len(lendings) <= 4, (flips, lendings)
+# The last one in the lab that the tests above share: what it leaves is a rule that lends nothing for a while.
+def test_an_oscillating_load_is_lent_to_less_and_less_often(weir):
+    world = weir({"backoff": "{first: 6s, max: 40s}", "min_loan": "0s",
+                  "reclaim": "{after: 1s, notice: 0s, then: cancel}"})
+    mark = world.mark()
+    for _ in range(14):
+        world.serve(script="exec sleep 1000")
+    for _ in range(3):
+        world.wait(world.lent, 30, "nodes to be lent")
+        world.lab.wait_state(world.train("-N4 --gpus-per-node=8", script="true"), "COMPLETED", 30)
+    held = world.wait(lambda: world.status()["held_back"], 10, "the rule to be held back")
+    assert held.startswith("backoff for another")
+    writes = [(seconds(step["at"]), step) for step in world.steps("set_reservation", mark)]
+    lendings = [at for at, step in writes if step["added"]]
+    reclaims = [at for at, step in writes if "has waited" in step["why"]]
+    assert len(lendings) == len(reclaims) == 3, writes
+    gaps = [lent - back for back, lent in zip(reclaims, lendings[1:])]
+    assert gaps[0] >= 5 and gaps[1] >= 11, gaps
 
 
 SMALL = {
@@ -237,7 +241,7 @@ def start_400(lab, deadline=120):
     over = threading.Event()
 
     def oscillate():
-        while not over.wait(1.5):
+        while not over.wait(0.3):
             with contextlib.suppress(Exception):
                 lab.sbatch("-N1 --gpus-per-node=8 -t1 --mem=100 -o /dev/null", script="sleep 1",
                            user="serve", partition="inference")
@@ -247,6 +251,7 @@ def start_400(lab, deadline=120):
     load = threading.Thread(target=oscillate)
     load.start()
     try:
+        lab.wait(lambda: lab.run("squeue -h -t R -p inference -o %i").stdout, 20, "the borrower's load to run")
         began = time.monotonic()
         lab.run(f"scontrol release {array}")
         lab.wait(lambda: lab.run(f"squeue -h -r -t PD -j {array} -o %i").stdout.count("\n"), deadline,
@@ -284,7 +289,7 @@ def test_with_the_controller_gone_for_good_everything_goes_on_as_stock_slurm(bui
         controller.write_text(f"#!/bin/sh\n[ -e {flag} ] && exit 1\nexec {home}/weir/bin/weirctld \"$@\"\n",
                               encoding="utf-8")
         controller.chmod(0o755)
-        with up(build_dir, directory=home, layout=LAYOUT, policy=policy(), slurm_conf=SLURM_CONF,
+        with up(build_dir, directory=home, layout=LAYOUT, policy=policy(),
                 env={"WEIR_CONTROLLER": str(controller)}) as lab:
             world = answering(lab)
             lent = [world.serve(script="sleep 12") for _ in range(4)]
