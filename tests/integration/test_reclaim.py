@@ -17,9 +17,10 @@ LAYOUT = {
     "partitions": [{"name": "train", "nodes": "t[1-4]", "default": True},
                    {"name": "inference", "nodes": "i[1-2],t[1-4]"}],
 }
-KEEPS_RUNNING = "trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\nwhile :; do sleep 0.2; done"
+ASKS_FOR_TERM = "#SBATCH --signal=B:TERM@1\n"
+KEEPS_RUNNING = ASKS_FOR_TERM + "trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\nwhile :; do sleep 0.2; done"
 # Ends by itself when it runs for the second time.
-SECOND_TIME = ("trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\n"
+SECOND_TIME = (ASKS_FOR_TERM + "trap 'date +%s.%N >> told.$SLURM_JOB_ID' TERM\n"
                "[ \"${SLURM_RESTART_COUNT:-0}\" -gt 0 ] && { sleep 1; exit 0; }\n"
                "while :; do sleep 0.2; done")
 
@@ -79,6 +80,18 @@ def test_a_borrower_is_told_in_time_then_requeued_and_finishes_later(weir):
     assert len(told) == 2 and told[1] - told[0] >= NOTICE - 0.5
     assert f"job {owner} has waited" in world.steps("notify_job")[-1]["why"]
     world.cancel(others[0])  # leaves room for the requeued one
+    world.requeued(victim)
+    assert world.lab.wait_state(victim, "COMPLETED", 40)["ExitCode"] == "0:0"
+
+
+def test_a_job_that_asked_for_no_signal_is_not_ended_by_one_and_runs_again(weir):
+    world = weir()
+    plain = "[ \"${SLURM_RESTART_COUNT:-0}\" -gt 0 ] && exit 0; sleep 300"
+    on = all_lent(world, script=plain)
+    owner = world.train()
+    victim = on[world.running(owner).pop()]
+    assert restarts(world, victim) == 1
+    world.cancel(next(job for job in on.values() if job != victim))
     world.requeued(victim)
     assert world.lab.wait_state(victim, "COMPLETED", 40)["ExitCode"] == "0:0"
 
@@ -208,7 +221,7 @@ def test_an_oscillating_load_is_lent_to_less_and_less_often(weir):
     world = weir({"backoff": "{first: 6s, max: 40s}", "min_loan": "0s",
                   "reclaim": "{after: 1s, notice: 0s, then: cancel}"})
     mark = world.mark()
-    for _ in range(14):
+    for _ in range(20):
         world.serve(script="exec sleep 1000")
     for _ in range(3):
         world.wait(world.lent, 30, "nodes to be lent")
