@@ -9,6 +9,7 @@ ALL_GPUS = (TRAINING_NODES + SERVING_NODES) * GPUS_A_NODE
 
 # A replica of a service: told to go, it notes how far it came and starts there next time.
 _SERVICE = """
+#SBATCH --signal=B:TERM@1
 saved=$HOME/saved.$SLURM_JOB_ID
 past=$(awk '{ sum += $2 } END { print sum + 0 }' "$saved" 2>/dev/null || echo 0)
 leave() {
@@ -23,7 +24,6 @@ left=$((SECONDS_OF_WORK - past))
 
 # A batch of requests: it keeps no record, so a run that is cut is work to be done again.
 _BATCH = """
-trap '' TERM
 sleep SECONDS_OF_WORK
 """
 

@@ -26,6 +26,7 @@ lend:
 """
 # Tells when it was told to leave, which the end of a job does too, and runs on until it is killed.
 SERVING = """\
+#SBATCH --signal=B:TERM@1
 trap 'date +%s.%N >> told-$SLURM_JOB_ID' TERM
 while :; do sleep 0.1; done
 """
