@@ -131,7 +131,9 @@ void flip(RuleWork& work, Time at, Time lent) {
     RuleState& state = work.state;
     if (state.last_flip == at) return;
     const Duration last = std::max(state.backoff, backoff.first);
-    const bool recent = state.last_flip && at - *state.last_flip <= 2 * last;
+    // As long as the longest backoff without a flip, counted from when lending was open again, and all is
+    // forgotten.
+    const bool recent = state.last_flip && at - *state.last_flip <= last + backoff.max;
     // Nodes of loans older than the last flip go home in one movement with it, however many cycles that
     // takes.
     const bool again = recent && lent > *state.last_flip;

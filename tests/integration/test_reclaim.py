@@ -237,9 +237,9 @@ def test_an_oscillating_load_is_lent_to_less_and_less_often(weir):
 
 
 SMALL = {
-    "nodes": [{"names": "i1,o1,t[1-4]", "gpus": "h100:8", "cpus": 200}],
-    "partitions": [{"name": "train", "nodes": "o1,t[1-4]", "default": True},
-                   {"name": "inference", "nodes": "i1,t[1-4]"}],
+    "nodes": [{"names": "i1,x[1-2]", "gpus": "h100:8"}, {"names": "o1,t[1-4]", "gpus": "h100:8", "cpus": 20}],
+    "partitions": [{"name": "train", "nodes": "o1,t[1-4],x[1-2]", "default": True},
+                   {"name": "inference", "nodes": "i1,x[1-2]"}],
 }
 
 
@@ -248,13 +248,15 @@ def start_400(lab, deadline=120):
     returns the seconds until the last of them has started."""
     blocker = lab.sbatch("--exclusive -w o1 -t60", script="sleep 600", user="bob", partition="train")
     lab.wait_state(blocker, "RUNNING")
-    large = lab.sbatch("--exclusive -N5 -t60", script="sleep 600", user="bob", partition="train")
-    array = lab.sbatch("--array=1-400 -n1 -t1 --mem=100 --hold -o /dev/null", script="sleep 1",
+    large = lab.sbatch("--exclusive -N5 -t60 --exclude=x[1-2]", script="sleep 600", user="bob", partition="train")
+    array = lab.sbatch("--array=1-400 -n1 -t1 --mem=100 --exclude=x[1-2] --hold -o /dev/null",
+                       script="sleep 2",
                        user="alice", partition="train")
     over = threading.Event()
 
     def oscillate():
-        while not over.wait(0.3):
+        # Long enough apart for the nodes to go home in between.
+        while not over.wait(3):
             with contextlib.suppress(Exception):
                 lab.sbatch("-N1 --gpus-per-node=8 -t1 --mem=100 -o /dev/null", script="sleep 1",
                            user="serve", partition="inference")

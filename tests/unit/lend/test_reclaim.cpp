@@ -126,11 +126,11 @@ TEST_CASE("backoff doubles while flips follow each other, up to its maximum", "[
     world.state().backoff = 40min;
     auto rule = small_rule();
     SECTION("soon after") {
-        world.state().last_flip = world.at - 80min;
+        world.state().last_flip = world.at - 100min;
         CHECK(lend(world.snapshot(), {rule}).ledger.rules[0].backoff == Duration(1h));
     }
     SECTION("long after") {
-        world.state().last_flip = world.at - 81min;
+        world.state().last_flip = world.at - 101min;
         CHECK(lend(world.snapshot(), {rule}).ledger.rules[0].backoff == Duration(5min));
     }
 }
