@@ -127,7 +127,7 @@ def test_only_root_and_slurm_user_change_anything(up):
     assert weir.json("loans")["loans"] == []
     assert weir.run("resume").stdout == "Weir is not paused, and every rule may lend.\n"
     cluster.wait_state(job, "RUNNING", timeout=40)
-    assert len(weir.json("loans")["loans"]) == 2
+    cluster.wait(lambda: weir.json("loans")["loans"], 10, "two loans", until=lambda loans: len(loans) == 2)
 
 
 def test_loans_come_home_and_stay_until_resumed(up):
