@@ -9,6 +9,8 @@ NodeState to_state(std::uint32_t state) {
     case NODE_STATE_ALLOCATED:
     case NODE_STATE_MIXED:
         break;
+    case NODE_STATE_UNKNOWN:
+        return NodeState::kUnknown;
     default:
         return NodeState::kDown;
     }
@@ -18,7 +20,7 @@ NodeState to_state(std::uint32_t state) {
     if ((state & NODE_STATE_POWERING_UP) != 0) return NodeState::kPoweringUp;
     if ((state & (NODE_STATE_POWERING_DOWN | NODE_STATE_POWER_DOWN)) != 0) return NodeState::kDown;
     if ((state & NODE_STATE_POWERED_DOWN) != 0) return NodeState::kPoweredDown;
-    if ((state & (NODE_STATE_NO_RESPOND | NODE_STATE_INVALID_REG)) != 0) return NodeState::kDown;
+    if ((state & (NODE_STATE_NO_RESPOND | NODE_STATE_INVALID_REG)) != 0) return NodeState::kUnknown;
     return NodeState::kUp;
 }
 

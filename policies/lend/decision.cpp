@@ -107,7 +107,9 @@ int Decision::borrower_rule(const Job& job) const {
 
 bool Decision::takes_jobs(NodeIndex index) const {
     const Node& node = snapshot.nodes[index];
-    return node.state != NodeState::kDraining && node.state != NodeState::kDown && node.reservation.empty();
+    return (node.state == NodeState::kUp || node.state == NodeState::kPoweringUp ||
+            node.state == NodeState::kPoweredDown) &&
+           node.reservation.empty();
 }
 
 bool Decision::idle_at_home(NodeIndex index) const {

@@ -24,7 +24,9 @@ enum class NodeState {
     kPoweredDown,  // Slurm's power saving will wake it for a job
     kPoweringUp,   // being woken; jobs may be placed on it already
     kDraining,     // DRAIN, FAIL, maintenance, reboot asked for: takes no new job
-    kDown,         // DOWN, not responding, unknown, future, powering down
+    kUnknown,  // silent, or not heard of since slurmctld started: nothing new goes there, nothing is taken
+               // away
+    kDown,     // DOWN, future, powering down
 };
 
 // One node as Slurm sees it. Memory in MiB. `used` is what running and completing jobs hold.

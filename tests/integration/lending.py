@@ -216,7 +216,10 @@ def saved(here, job):
     def state_is_newer():
         record = here.cluster.job(job)
         start = time.mktime(time.strptime(record["StartTime"], "%Y-%m-%dT%H:%M:%S"))
-        return os.stat(here.cluster.path("state/slurmctld/job_state")).st_mtime > start + 1
+        try:
+            return os.stat(here.cluster.path("state/slurmctld/job_state")).st_mtime > start + 1
+        except FileNotFoundError:  # nothing saved yet, or just being replaced
+            return False
     here.wait(state_is_newer, 30, f"the running job {job} to be in slurmctld's saved state", step=0.3)
 
 

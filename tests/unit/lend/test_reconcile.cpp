@@ -249,3 +249,13 @@ TEST_CASE("loans of a rule that left the policy are kept untouched", "[rules]") 
     CHECK(plan.steps.empty());
     CHECK(plan.ledger == world.ledger);
 }
+
+TEST_CASE("a lent node that slurmctld has not heard of yet stays lent", "[reconcile]") {
+    World world = small_world();
+    world.lent("t1");
+    world.running(101, "inference", {"t1"}, 8);
+    world.nodes.at("t1").state = NodeState::kUnknown;
+    const Plan plan = lend(world.snapshot(), {small_rule()});
+    CHECK(plan.steps.empty());
+    CHECK(plan.ledger.loans.size() == 1);
+}

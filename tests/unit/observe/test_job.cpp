@@ -140,9 +140,9 @@ TEST_CASE("a node takes jobs only where nothing speaks against it", "[observe]")
     CHECK(to_state(NODE_STATE_ALLOCATED | NODE_STATE_DRAIN) == NodeState::kDraining);
     CHECK(to_state(NODE_STATE_IDLE | NODE_STATE_MAINT | NODE_STATE_RES) == NodeState::kDraining);
     CHECK(to_state(NODE_STATE_IDLE | NODE_STATE_REBOOT_REQUESTED) == NodeState::kDraining);
-    for (const std::uint32_t state :
-         {NODE_STATE_DOWN, NODE_STATE_UNKNOWN, NODE_STATE_FUTURE, NODE_STATE_ERROR})
+    for (const std::uint32_t state : {NODE_STATE_DOWN, NODE_STATE_FUTURE, NODE_STATE_ERROR})
         CHECK(to_state(state) == NodeState::kDown);
-    CHECK(to_state(NODE_STATE_IDLE | NODE_STATE_NO_RESPOND) == NodeState::kDown);
+    CHECK(to_state(NODE_STATE_ALLOCATED | NODE_STATE_NO_RESPOND) == NodeState::kUnknown);
+    CHECK(to_state(NODE_STATE_UNKNOWN) == NodeState::kUnknown);
     CHECK(to_state(NODE_STATE_IDLE | NODE_STATE_POWERING_DOWN) == NodeState::kDown);
 }
