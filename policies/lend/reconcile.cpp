@@ -65,7 +65,8 @@ void find_jobs(const Decision& decision, RuleWork& work) {
 bool over_by_health(const Decision& decision, RuleWork& work, Standing& standing) {
     const Node& node = decision.snapshot.nodes[standing.node];
     const bool down = node.state == NodeState::kDown;
-    if (!down && decision.takes_jobs(standing.node)) return false;
+    const bool silent = node.state == NodeState::kUnknown && node.reservation.empty();
+    if (silent || (!down && decision.takes_jobs(standing.node))) return false;
     const std::string why =
         node.name + (down                                 ? " is down"
                      : node.state == NodeState::kDraining ? " is being drained"
