@@ -2,6 +2,7 @@
 #include "plugin/actuate/actuate.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "plugin/job_submit/token.h"
 #include "plugin/slurm/command.h"
@@ -10,18 +11,19 @@
 namespace weir::actuate {
 namespace {
 
-Result<bool> runs_on(JobId job, const std::string& node) {
-    const auto found = slurm::find_job(job.value);
+// The job as it is now, if it runs on that node; else nothing.
+Result<std::optional<slurm::JobWhereabouts>> find_on(JobId job, const std::string& node) {
+    auto found = slurm::find_job(job.value);
     if (!found) return tl::make_unexpected(found.error());
-    if (!found->running) return false;
     const auto nodes = slurm::expand_hosts(found->nodes);
-    return std::ranges::find(nodes, node) != nodes.end();
+    if (!found->running || std::ranges::find(nodes, node) == nodes.end()) return std::nullopt;
+    return std::move(*found);
 }
 
 class Taker {
   public:
-    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules)
-        : snapshot_(snapshot), rules_(rules) {}
+    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules, void (*between)())
+        : snapshot_(snapshot), rules_(rules), between_(between) {}
 
     Result<void> operator()(const SetReservation& step) const {
         if (!step.create) return slurm::set_reservation_nodes(step.reservation, step.nodes);
@@ -46,10 +48,11 @@ class Taker {
     }
 
     Result<void> operator()(const NotifyJob& step) const {
+        const auto job = find_on(step.job, step.node);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!*job) return {};
+        tell(step.label, **job, step.told);
         if (!step.signal) return {};
-        const auto there = runs_on(step.job, step.node);
-        if (!there) return tl::make_unexpected(there.error());
-        if (!*there) return {};
         const auto told = slurm::signal_job(step.label, step.signal->number, step.signal->batch_only);
         // A job that Slurm will not signal, having no step yet, say, still gets its time.
         if (!told && slurm::refused(told.error())) return {};
@@ -57,21 +60,32 @@ class Taker {
     }
 
     Result<void> operator()(const EndJob& step) const {
-        const auto there = runs_on(step.job, step.node);
-        if (!there) return tl::make_unexpected(there.error());
-        if (!*there) return {};
+        const auto job = find_on(step.job, step.node);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!*job) return {};
+        tell(step.label, **job, step.told);
         return step.how == Ending::kCancel ? slurm::cancel_job(step.label) : slurm::requeue_job(step.label);
     }
 
   private:
+    // What follows does not depend on it: a job that cannot be told is in the journal all the same.
+    void tell(const std::string& label, const slurm::JobWhereabouts& job, const std::string& sentence) const {
+        slurm::JobChange change;
+        change.admin_comment = job_submit::token::tell(job.admin_comment, snapshot_.at, sentence);
+        static_cast<void>(slurm::update_job(label, change));
+        between_();
+    }
+
     const Snapshot& snapshot_;
     const std::vector<policies::LendRule>& rules_;
+    void (*between_)();
 };
 
 }  // namespace
 
-Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules) {
-    return std::visit(Taker(snapshot, rules), step.action);
+Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules,
+                  void (*between)()) {
+    return std::visit(Taker(snapshot, rules, between), step.action);
 }
 
 }  // namespace weir::actuate

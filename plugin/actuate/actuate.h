@@ -10,7 +10,11 @@ namespace weir::actuate {
 
 // Takes one step in the real world. What a snapshot may have missed is looked at again first where a mistake
 // would cost somebody work: a job gets notice or ends only if it still runs on the node in question; if it
-// does not, the step counts as done. Every step may be taken twice.
-Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules);
+// does not, the step counts as done. What a step does to a job is first noted in its AdminComment. Every step
+// may be taken twice.
+//
+// `between` is called between two requests to Slurm of one step.
+Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules,
+                  void (*between)());
 
 }  // namespace weir::actuate

@@ -107,13 +107,13 @@ Answer ask(const std::string& socket_path, const json& request, std::chrono::mil
     if (problem.empty())
         problem = connection.send_all(request.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
     if (problem.empty()) problem = connection.receive_line(line);
-    if (!problem.empty()) return {Answer::Kind::kUnreachable, {}, problem};
+    if (!problem.empty()) return {Answer::Kind::kUnreachable, {}, problem, {}};
     json answer = json::parse(line, nullptr, false);
     if (answer.is_object() && answer.contains("error"))
-        return {Answer::Kind::kRefused, {}, text_of(answer, "error")};
+        return {Answer::Kind::kRefused, {}, text_of(answer, "error"), text_of(answer, "code")};
     if (!answer.is_object() || !answer.contains("result"))
-        return {Answer::Kind::kUnreachable, {}, "what answers there is not weirctld"};
-    return {Answer::Kind::kResult, std::move(answer["result"]), ""};
+        return {Answer::Kind::kUnreachable, {}, "what answers there is not weirctld", {}};
+    return {Answer::Kind::kResult, std::move(answer["result"]), {}, {}};
 }
 
 }  // namespace weir::cli

@@ -18,6 +18,7 @@ struct Answer {
     Kind kind = Kind::kUnreachable;
     json result;
     std::string message;
+    std::string code;  // of a refusal, as plugin/controller/view.h lists them
 };
 
 // Sends one request to weirctld's control socket and waits for the answer, at most `patience` in all.

@@ -30,9 +30,6 @@ constexpr int kSchema = 1;  // of --json
 constexpr std::chrono::seconds kQuestionPatience{10};
 constexpr std::chrono::seconds kOrderPatience{35};  // weirctld itself gives up after 30
 
-// How weirctld begins its refusal to explain a job that it does not know or the asker may not see.
-constexpr std::string_view kNoJobAnswer = "no pending or running job";
-
 struct Options {
     bool as_json = false;
     std::string socket;
@@ -103,7 +100,7 @@ int converse(const Options& options, const json& request, std::chrono::seconds p
     const cli::Answer answer = cli::ask(place.path, request, patience);
     if (answer.kind == cli::Answer::Kind::kUnreachable) return complain_of_silence(place, answer.message);
     if (answer.kind == cli::Answer::Kind::kRefused)
-        return complain(answer.message.starts_with(kNoJobAnswer) ? kNoJob : kRefused, answer.message);
+        return complain(answer.code == "no_job" ? kNoJob : kRefused, answer.message);
     if (options.as_json) return say_json(answer.result);
     return say(print(answer.result, place));
 }
@@ -139,8 +136,8 @@ int pause(const Options& options) {
 
 int resume(const Options& options) {
     return converse(options, {{"ask", "resume"}, {"rules", options.rules}}, kOrderPatience,
-                    [&](const json&, const cli::SocketPlace&) {
-                        return cli::print_resume(options.rules, look_at(STDOUT_FILENO));
+                    [](const json& done, const cli::SocketPlace&) {
+                        return cli::print_resume(done, look_at(STDOUT_FILENO));
                     });
 }
 

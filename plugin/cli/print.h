@@ -15,9 +15,10 @@ std::string print_plan(const json& plan, const Look& look);
 std::string print_loans(const json& loans, const Look& look);
 std::string print_explain(const json& explained, const Look& look);
 
-// What an order has brought about. `status` is weirctld's afterwards; null where it could not be had.
+// What an order has brought about. `done` is weirctld's answer to it, `status` what it says afterwards; null
+// where that could not be had.
 std::string print_pause(const Look& look);
-std::string print_resume(const std::vector<std::string>& rules, const Look& look);
+std::string print_resume(const json& done, const Look& look);
 std::string print_return(const std::vector<std::string>& rules, const json& status, const Look& look);
 
 // Sentences about the rules that do not simply work: what they want and why they do not get it, and whose

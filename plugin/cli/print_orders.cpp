@@ -10,11 +10,20 @@ std::string print_pause(const Look& look) {
                    look);
 }
 
-std::string print_resume(const std::vector<std::string>& rules, const Look& look) {
-    const std::string who = rules.empty() ? "every rule may lend"
-                                          : "rule" + std::string(rules.size() == 1 ? " " : "s ") +
-                                                enumerated(rules) + " may lend";
-    return wrapped("", "Weir is not paused, and " + who + ".", 2, look);
+std::string print_resume(const json& done, const Look& look) {
+    const std::vector<std::string> held = texts_of(done, "held_home");
+    const bool paused = flag_of(done, "paused");
+    std::string text;
+    if (paused)
+        text = "Weir is still paused; `weir resume` without a name ends that.";
+    else
+        text = held.empty() ? "Weir is not paused, and every rule may lend." : "Weir is not paused.";
+    if (!held.empty())
+        text += " Since `weir return`, what " + enumerated(held) + (held.size() == 1 ? " has" : " have") +
+                " lent comes home and stays there; `weir resume" +
+                (held.size() == 1 ? " " + held.front() : "") + "` " + (paused ? "after that " : "") +
+                "lets " + (held.size() == 1 ? "it" : "them") + " lend again.";
+    return wrapped("", text, 2, look);
 }
 
 std::string print_return(const std::vector<std::string>& rules, const json& status, const Look& look) {
@@ -29,7 +38,7 @@ std::string print_return(const std::vector<std::string>& rules, const json& stat
         text += painted(Paint::kRemark,
                         wrapped("",
                                 "But Weir is paused by " + text_of(status, "paused_by") +
-                                    ": nothing comes home while it is.",
+                                    ": nothing comes home before `weir resume` ends that.",
                                 2, look),
                         look);
     }

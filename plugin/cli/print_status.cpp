@@ -25,12 +25,23 @@ std::string print_health(const json& status, const Look& look) {
     const json& cycle = member_of(status, "cycle");
     const auto at = time_of(cycle, "at");
     std::string text;
-    if (!flag_of(status, "healthy")) {
+    if (!text_of(status, "problem").empty()) {
         const auto from = time_of(status, "problem_since");
         std::string why = "Not healthy";
         if (from) why += " since " + clock(*from, look) + " (" + cli::since(*from, look) + ")";
         why += ": " + text_of(status, "problem") + (at ? "; what follows is from before" : "");
         text += painted(Paint::kTrouble, wrapped("", why, 2, look), look);
+    }
+    for (const json& failure : member_of(status, "failures")) {
+        const auto from = time_of(failure, "since");
+        text += painted(
+            Paint::kTrouble,
+            wrapped("",
+                    "Failing" +
+                        (from ? " since " + clock(*from, look) + " (" + cli::since(*from, look) + ")" : "") +
+                        ": " + text_of(failure, "what") + ": " + text_of(failure, "error"),
+                    2, look),
+            look);
     }
     if (!at) return text + "No cycle yet: nothing is known of the cluster.\n";
     const double period = real_of(cycle, "period_seconds");

@@ -54,8 +54,8 @@ void write_all(int connection, const std::string& text) {
     }
 }
 
-json error(const std::string& why) {
-    return {{"error", why}};
+json bad_request(const std::string& why) {
+    return refusal("bad_request", why);
 }
 
 // An answer that already is {"error": ...} stays one.
@@ -145,39 +145,39 @@ void ControlSocket::answer(int connection) {
 json ControlSocket::reply(const std::string& line, const Reader& reader) {
     const json request = json::parse(line, nullptr, false);
     if (!request.is_object() || !request.contains("ask") || !request["ask"].is_string())
-        return error("a request is one line of JSON with a member \"ask\"");
+        return bad_request("a request is one line of JSON with a member \"ask\"");
     const std::string ask = request["ask"];
     if (ask == "pause" || ask == "resume" || ask == "return") return carry_out(ask, request, reader);
     const auto view = shared_.view();
-    if (!view) return error("weirctld has not seen slurmctld yet; try again in a moment");
-    if (ask == "status") return answer_of(status_to_json(*view));
+    if (!view) return refusal("not_ready", "weirctld has not seen slurmctld yet; try again in a moment");
+    if (ask == "status") return answer_of(status_to_json(*view, reader));
     if (ask == "plan") return answer_of(plan_to_json(*view, reader));
     if (ask == "loans") return answer_of(loans_to_json(*view, reader));
     if (ask == "explain") {
         if (!request.contains("job") || !request["job"].is_string())
-            return error("explain needs a member \"job\"");
+            return bad_request("explain needs a member \"job\"");
         return answer_of(explain_to_json(*view, reader, request["job"]));
     }
-    return error("weirctld knows no request \"" + ask + "\"");
+    return bad_request("weirctld knows no request \"" + ask + "\"");
 }
 
 json ControlSocket::carry_out(const std::string& ask, const json& request, const Reader& reader) {
-    if (!reader.privileged) return error("only root and SlurmUser may " + ask);
+    if (!reader.privileged) return refusal("not_allowed", "only root and SlurmUser may " + ask);
     auto order = std::make_shared<Order>();
     order->kind = ask == "pause"    ? Order::Kind::kPause
                   : ask == "resume" ? Order::Kind::kResume
                                     : Order::Kind::kReturn;
     order->by = user_name(reader.uid);
     if (request.contains("rules")) {
-        if (!request["rules"].is_array()) return error("\"rules\" must be a list of names");
+        if (!request["rules"].is_array()) return bad_request("\"rules\" must be a list of names");
         for (const json& rule : request["rules"]) {
-            if (!rule.is_string()) return error("\"rules\" must be a list of names");
+            if (!rule.is_string()) return bad_request("\"rules\" must be a list of names");
             order->rules.push_back(rule);
         }
     }
     const std::string why_not = shared_.submit(order, kPatience);
-    if (!why_not.empty()) return error(why_not);
-    return {{"result", {{"done", ask}}}};
+    if (!why_not.empty()) return refusal("failed", why_not);
+    return {{"result", {{"done", ask}, {"paused", order->paused}, {"held_home", order->held_home}}}};
 }
 
 }  // namespace weir::controller

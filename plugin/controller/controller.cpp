@@ -31,16 +31,6 @@ std::vector<std::string> reservation_names(const config::Policy& policy) {
     return names;
 }
 
-RuleState& rule_state(Ledger& ledger, const std::string& rule) {
-    auto place = std::ranges::lower_bound(ledger.rules, rule, {}, &RuleState::rule);
-    if (place == ledger.rules.end() || place->rule != rule) {
-        RuleState fresh;
-        fresh.rule = rule;
-        place = ledger.rules.insert(place, std::move(fresh));
-    }
-    return *place;
-}
-
 }  // namespace
 
 Controller::Controller(Files files, config::Policy policy, const slurm::Session& session, Shared& shared,
@@ -138,10 +128,12 @@ void Controller::cycle() {
     view->period = std::max<std::chrono::duration<double>>(policy_.cycle, kRestFactor * observe_time_);
     view->private_data = tables_.private_data();
     write_heartbeat(view->snapshot, to_take);
+    last_failures_ = std::exchange(failures_, {});
+    act(view->snapshot, to_take, acting);
+    view->ledger = ledger_;
+    view->failures = failures_;
     metrics_.update(*view);
-    const std::shared_ptr<const View> published = std::move(view);
-    shared_.publish(published);
-    act(published->snapshot, to_take, acting);
+    shared_.publish(std::move(view));
 }
 
 // The last good view stays, with the problem beside it.
@@ -168,7 +160,7 @@ void Controller::act(const Snapshot& snapshot, const Plan& plan,
 // Whether the plan may go on.
 bool Controller::take_step(const Snapshot& snapshot, const Step& step,
                            const std::vector<policies::LendRule>& rules) {
-    const auto taken = actuate::take(step, snapshot, rules);
+    const auto taken = actuate::take(step, snapshot, rules, crash_point);
     crash_point();
     const std::string error = taken ? "" : taken.error().message;
     journal_.step(now(), step, error);
@@ -176,7 +168,7 @@ bool Controller::take_step(const Snapshot& snapshot, const Step& step,
     if (taken) {
         spdlog::info("{}: {}", to_text(step.action), step.why);
         Ledger ledger = ledger_;
-        record(ledger, step, now());
+        record(ledger, step, std::chrono::ceil<Duration>(std::chrono::system_clock::now()));
         return remember(ledger);
     }
     spdlog::warn("{} failed: {}", to_text(step.action), error);
@@ -184,7 +176,14 @@ bool Controller::take_step(const Snapshot& snapshot, const Step& step,
         refused_until_[name->job] = now() + kRefusedRest;
         return true;
     }
+    note_failure(to_text(step.action), step.jobs, error);
     return !std::holds_alternative<SetReservation>(step.action);
+}
+
+void Controller::note_failure(std::string what, std::vector<JobId> jobs, std::string error) {
+    const auto before = std::ranges::find(last_failures_, what, &Failure::what);
+    const Time since = before != last_failures_.end() ? before->since : now();
+    failures_.push_back({std::move(what), std::move(jobs), std::move(error), since});
 }
 
 bool Controller::remember(const Ledger& ledger) {
@@ -192,6 +191,7 @@ bool Controller::remember(const Ledger& ledger) {
     crash_point();
     if (auto saved = save_ledger(files_.state / "ledger.json", ledger); !saved) {
         spdlog::error("{}; nothing is done until the ledger can be written", saved.error().message);
+        note_failure("write the ledger, without which nothing is done", {}, saved.error().message);
         return false;
     }
     ledger_ = ledger;
@@ -214,7 +214,7 @@ void Controller::take_orders(Time at) {
     for (const auto& order : shared_.take_orders()) order->done.set_value(carry_out(*order, at));
 }
 
-std::string Controller::carry_out(const Order& order, Time at) {
+std::string Controller::carry_out(Order& order, Time at) {
     for (const std::string& rule : order.rules) {
         if (std::ranges::find(policy_.lend, rule, &policies::LendRule::name) == policy_.lend.end())
             return "no lending rule is named " + rule;
@@ -233,8 +233,13 @@ std::string Controller::carry_out(const Order& order, Time at) {
         break;
     case Order::Kind::kResume:
         event = "resume";
-        ledger.paused = false;
-        ledger.paused_by.clear();
+        // Without names it ends the pause, if there is one, and what was ordered home during it stays
+        // ordered.
+        if (ledger.paused && order.rules.empty()) {
+            ledger.paused = false;
+            ledger.paused_by.clear();
+            break;
+        }
         for (const std::string& rule : rules) rule_state(ledger, rule).held_home = false;
         break;
     case Order::Kind::kReturn:
@@ -247,6 +252,9 @@ std::string Controller::carry_out(const Order& order, Time at) {
     for (const std::string& rule : rules) which += (which.empty() ? "" : " ") + rule;
     journal_.event(at, event, order.by, which);
     spdlog::info("{} by {}: {}", event, order.by, which);
+    order.paused = ledger_.paused;
+    for (const auto& rule : policy_.lend)
+        if (held_home(ledger_, rule.name)) order.held_home.push_back(rule.name);
     return {};
 }
 

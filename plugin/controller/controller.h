@@ -32,13 +32,14 @@ class Controller {
     void cycle();
     void reload();
     void take_orders(Time now);
-    std::string carry_out(const Order& order, Time now);
+    std::string carry_out(Order& order, Time now);
     Result<void> observe(Snapshot& snapshot);
     void act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules);
     bool take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules);
     bool remember(const Ledger& ledger);
     void write_heartbeat(const Snapshot& snapshot, const Plan& plan);
     void fail(const std::string& problem);
+    void note_failure(std::string what, std::vector<JobId> jobs, std::string error);
 
     Files files_;
     config::Policy policy_;
@@ -55,6 +56,8 @@ class Controller {
     std::chrono::steady_clock::duration last_observe_time_{};
     std::string problem_;
     Time problem_since_{};
+    std::vector<Failure> failures_;       // of this cycle
+    std::vector<Failure> last_failures_;  // of the cycle before
 };
 
 }  // namespace weir::controller

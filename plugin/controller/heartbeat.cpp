@@ -73,9 +73,7 @@ std::string heartbeat_text(const Snapshot& snapshot, const Plan& plan, const con
     heartbeat.valid_for = valid_for;
     for (const auto& rule : policy.lend) {
         const Reservation* reservation = snapshot.reservation(rule.reservation());
-        const auto state = std::ranges::find(snapshot.ledger.rules, rule.name, &RuleState::rule);
-        const bool held_home = state != snapshot.ledger.rules.end() && state->held_home;
-        if (!policy.acts(rule) || held_home || reservation == nullptr) continue;
+        if (!policy.acts(rule) || held_home(snapshot.ledger, rule.name) || reservation == nullptr) continue;
         job_submit::Rule entry;
         entry.partition = rule.to;
         entry.reservation = reservation->name;

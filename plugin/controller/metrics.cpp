@@ -7,8 +7,11 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <charconv>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace weir::controller {
 namespace {
@@ -21,6 +24,17 @@ const char* kind_of(const Step& step) {
                                              "notify_job", "end_job"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
+}
+
+using NodeCounts = std::array<std::pair<const char*, int>, 6>;
+
+NodeCounts node_counts(const RuleReport& rule, LoanCounts loans) {
+    return {{{"own", rule.own},
+             {"lendable", rule.lendable},
+             {"lent", loans.lent},
+             {"vacating", loans.vacating},
+             {"owner_idle", rule.owner_idle},
+             {"wanted", rule.wanted}}};
 }
 
 }  // namespace
@@ -69,8 +83,20 @@ struct Metrics::Parts {
                                      .Help("1 while weir.yaml has errors and an older policy is in force")
                                      .Register(registry)
                                      .Add({});
+    std::set<std::string> rules;  // that have gauges
     httplib::Server server;
     std::thread thread;
+
+    prometheus::Gauge& nodes_of(const std::string& rule, const char* state) {
+        return nodes.Add({{"rule", rule}, {"state", state}});
+    }
+
+    // A rule that weir.yaml no longer has.
+    void forget(const std::string& rule) {
+        for (const auto& [state, count] : node_counts({}, {})) nodes.Remove(&nodes_of(rule, state));
+        waiting.Remove(&waiting.Add({{"rule", rule}}));
+        free_gpus.Remove(&free_gpus.Add({{"rule", rule}}));
+    }
 };
 
 Metrics::Metrics() : parts_(std::make_unique<Parts>()) {}
@@ -104,19 +130,16 @@ Result<void> Metrics::serve(const std::string& listen) {
 }
 
 void Metrics::update(const View& view) {
+    std::set<std::string> gone = std::exchange(parts_->rules, {});
     for (const RuleReport& rule : view.plan.rules) {
-        const auto set = [&](const char* what, int value) {
-            parts_->nodes.Add({{"rule", rule.rule}, {"state", what}}).Set(value);
-        };
-        set("own", rule.own);
-        set("lendable", rule.lendable);
-        set("lent", rule.lent);
-        set("vacating", rule.vacating);
-        set("owner_idle", rule.owner_idle);
-        set("wanted", rule.wanted);
+        gone.erase(rule.rule);
+        parts_->rules.insert(rule.rule);
+        for (const auto& [state, count] : node_counts(rule, count_loans(view.ledger, rule.rule)))
+            parts_->nodes_of(rule.rule, state).Set(count);
         parts_->waiting.Add({{"rule", rule.rule}}).Set(rule.waiting_jobs);
         parts_->free_gpus.Add({{"rule", rule.rule}}).Set(rule.borrower_free_gpus);
     }
+    for (const std::string& rule : gone) parts_->forget(rule);
     parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
     parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
     parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());

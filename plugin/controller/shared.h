@@ -20,6 +20,9 @@ struct Order {
     Kind kind = Kind::kPause;
     std::string by;                  // user name
     std::vector<std::string> rules;  // kReturn, kResume: which; empty: all
+    // How things stand once it is carried out.
+    bool paused = false;
+    std::vector<std::string> held_home;
     std::promise<std::string> done;  // empty: done; else why not
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/controller/view.h"
 
-#include <fmt/chrono.h>
 #include <slurm/slurm.h>
 
 #include <algorithm>
@@ -35,17 +34,13 @@ bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& j
     });
 }
 
-json refused(const std::string& why) {
-    return {{"error", why}};
-}
-
 bool may_see_reservations(const View& view, const Reader& reader) {
     return reader.privileged || (view.private_data & (PRIVATE_DATA_RESERVATIONS | PRIVATE_DATA_NODES)) == 0;
 }
 
 json rule_to_json(const View& view, const RuleReport& report) {
     const auto rule = std::ranges::find(view.policy.lend, report.rule, &policies::LendRule::name);
-    const auto state = std::ranges::find(view.snapshot.ledger.rules, report.rule, &RuleState::rule);
+    const LoanCounts loans = count_loans(view.ledger, report.rule);
     const bool acts = rule != view.policy.lend.end() && view.policy.acts(*rule);
     return {{"name", report.rule},
             {"reservation", report.reservation},
@@ -54,13 +49,13 @@ json rule_to_json(const View& view, const RuleReport& report) {
             {"to", report.to},
             {"own_nodes", report.own},
             {"lendable_nodes", report.lendable},
-            {"lent_nodes", report.lent},
-            {"vacating_nodes", report.vacating},
+            {"lent_nodes", loans.lent},
+            {"vacating_nodes", loans.vacating},
             {"owner_idle_nodes", report.owner_idle},
             {"borrower_free_gpus", report.borrower_free_gpus},
             {"wanted_nodes", report.wanted},
             {"waiting_jobs", report.waiting_jobs},
-            {"held_home", state != view.snapshot.ledger.rules.end() && state->held_home},
+            {"held_home", held_home(view.ledger, report.rule)},
             {"held_back", report.held_back},
             {"problem", report.problem}};
 }
@@ -90,8 +85,8 @@ json partition_to_json(const View& view, const std::set<std::string_view>& lent_
 
 }  // namespace
 
-std::string utc(Time time) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds(time))));
+json refusal(const std::string& code, const std::string& why) {
+    return {{"error", why}, {"code", code}};
 }
 
 json step_to_json(const Step& step) {
@@ -110,6 +105,7 @@ json step_to_json(const Step& step) {
                 object["rule"] = action.rule;
             } else if constexpr (std::is_same_v<Taken, NameReservation>) {
                 object["kind"] = "name_reservation";
+                object["rule"] = action.rule;
                 object["job"] = action.job.value;
             } else {
                 object["kind"] = std::is_same_v<Taken, NotifyJob> ? "notify_job" : "end_job";
@@ -125,25 +121,32 @@ json step_to_json(const Step& step) {
     return object;
 }
 
-json status_to_json(const View& view) {
+json status_to_json(const View& view, const Reader& reader) {
     json partitions = json::array();
     std::set<std::string_view> lent_nodes;
-    for (const Loan& loan : view.snapshot.ledger.loans) {
-        if (!loan.vacating) lent_nodes.insert(loan.node);
+    for (const Loan& loan : view.ledger.loans) {
+        if (!loan.vacating && loan.confirmed) lent_nodes.insert(loan.node);
+    }
+    json failures = json::array();
+    for (const Failure& failure : view.failures) {
+        if (may_see(view, reader, failure.jobs))
+            failures.push_back(
+                {{"what", failure.what}, {"error", failure.error}, {"since", seconds(failure.since)}});
     }
     for (const Partition& partition : view.snapshot.partitions)
         partitions.push_back(partition_to_json(view, lent_nodes, partition));
     json rules = json::array();
     for (const RuleReport& report : view.plan.rules) rules.push_back(rule_to_json(view, report));
-    const Ledger& ledger = view.snapshot.ledger;
+    const Ledger& ledger = view.ledger;
     return {{"cluster", view.cluster},
             {"version", WEIR_VERSION},
             {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
             {"paused", ledger.paused},
             {"paused_by", ledger.paused_by},
-            {"healthy", view.problem.empty()},
+            {"healthy", view.problem.empty() && view.failures.empty()},
             {"problem", view.problem},
             {"problem_since", view.problem.empty() ? json(nullptr) : json(seconds(view.problem_since))},
+            {"failures", failures},
             {"cycle",
              {{"number", view.cycle},
               {"at", seconds(view.snapshot.at)},
@@ -164,16 +167,17 @@ json plan_to_json(const View& view, const Reader& reader) {
     for (const RuleReport& report : view.plan.rules) rules.push_back(rule_to_json(view, report));
     return {{"at", seconds(view.snapshot.at)},
             {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
-            {"paused", view.snapshot.ledger.paused},
+            {"paused", view.ledger.paused},
             {"steps", steps},
             {"rules", rules}};
 }
 
 json loans_to_json(const View& view, const Reader& reader) {
     if (!may_see_reservations(view, reader))
-        return refused("reservations are private here (PrivateData in slurm.conf)");
+        return refusal("private", "reservations are private here (PrivateData in slurm.conf)");
     json loans = json::array();
-    for (const Loan& loan : view.snapshot.ledger.loans) {
+    for (const Loan& loan : view.ledger.loans) {
+        if (!loan.confirmed && !loan.vacating) continue;
         std::vector<JobId> named;
         if (loan.for_job) named.push_back(*loan.for_job);
         if (loan.vacating && loan.vacating->for_job) named.push_back(*loan.vacating->for_job);
@@ -215,8 +219,9 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
     }
     std::erase_if(found, [&](const Job* job) { return !may_see(view, reader, {job->id}); });
     if (found.empty())
-        return refused("no pending or running job " + name + (reader.privileged ? "" : " that you may see") +
-                       "; one that has ended is in `sacct -j " + name + "`");
+        return refusal("no_job", "no pending or running job " + name +
+                                     (reader.privileged ? "" : " that you may see") +
+                                     "; one that has ended is in `sacct -j " + name + "`");
     constexpr std::size_t kMost = 20;
     json jobs = json::array();
     for (const Job* job : std::span(found).first(std::min(kMost, found.size()))) {

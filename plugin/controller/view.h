@@ -12,13 +12,25 @@
 
 namespace weir::controller {
 
-// What the last cycle saw and decided: all that the control socket and the metrics tell. Never changed once
-// published.
+// Something that the last cycle could not do.
+struct Failure {
+    std::string what;
+    std::vector<JobId> jobs;  // whose affairs it tells
+    std::string error;
+    Time since{};  // first cycle of those in a row in which it failed
+
+    bool operator==(const Failure&) const = default;
+};
+
+// What the last cycle saw, decided and did: all that the control socket and the metrics tell. Never changed
+// once published.
 struct View {
     std::string cluster;
     config::Policy policy;
     Snapshot snapshot;
     Plan plan;
+    Ledger ledger;  // as it is remembered after acting
+    std::vector<Failure> failures;
     std::uint64_t cycle = 0;
     std::chrono::duration<double> period{};
     std::chrono::duration<double> observe_time{};
@@ -36,17 +48,17 @@ struct Reader {
     bool privileged = false;  // SlurmUser or root: sees and may change everything
 };
 
+// An answer that cannot be given: {"error": SENTENCE, "code": CODE}, where the code is bad_request,
+// not_allowed, not_ready (slurmctld not seen yet), private (PrivateData), no_job, or failed.
+nlohmann::ordered_json refusal(const std::string& code, const std::string& why);
+
 // Times are seconds since the epoch; a step is {"do", "why", "rule", "nodes", "jobs"}. The shapes are
 // documented in weir(1) and only ever grow.
-nlohmann::ordered_json status_to_json(const View& view);
+nlohmann::ordered_json status_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json plan_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json loans_to_json(const View& view, const Reader& reader);
-// An error member instead of a result where there is no such job or the reader may not see it.
 nlohmann::ordered_json explain_to_json(const View& view, const Reader& reader, const std::string& job);
 
 nlohmann::ordered_json step_to_json(const Step& step);
-
-// "2026-01-31T12:00:00Z"
-std::string utc(Time time);
 
 }  // namespace weir::controller

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "weir:";
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
+constexpr std::string_view kTold = "[Weir ";
 
 using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
 
@@ -54,6 +55,19 @@ std::string to_text(const Fields& fields) {
         text.append(key).append("=").append(value);
     }
     return text;
+}
+
+// Where the told sentence stands, brackets included; a size of 0: there is none.
+struct Place {
+    std::size_t begin = 0;
+    std::size_t size = 0;
+};
+Place find_told(std::string_view comment) {
+    const auto begin = comment.find(kTold);
+    if (begin == std::string_view::npos) return {};
+    const auto end = comment.find(']', begin);
+    if (end == std::string_view::npos) return {};
+    return {begin, end + 1 - begin};
 }
 
 bool plain(std::string_view text, std::string_view forbidden) {
@@ -127,6 +141,21 @@ std::optional<NoticeSignal> notice(std::string_view comment) {
 
 std::string to_text(const NoticeSignal& signal) {
     return (signal.batch_only ? "B" : "") + std::to_string(signal.number);
+}
+
+std::string tell(std::string_view comment, Time at, std::string_view sentence) {
+    std::string text(comment);
+    const std::string note = std::string(kTold) + utc(at) + ": " + std::string(sentence) + "]";
+    if (const Place before = find_told(text); before.size > 0)
+        return text.replace(before.begin, before.size, note);
+    if (!text.empty() && kBlanks.find(text.back()) == std::string_view::npos) text += ' ';
+    return text + note;
+}
+
+std::string told(std::string_view comment) {
+    const Place place = find_told(comment);
+    if (place.size == 0) return {};
+    return std::string(comment.substr(place.begin + kTold.size(), place.size - kTold.size() - 1));
 }
 
 }  // namespace weir::job_submit::token

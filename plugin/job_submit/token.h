@@ -8,9 +8,9 @@
 #include "policies/model/ledger.h"
 #include "policies/model/units.h"
 
-// What Weir remembers in a job's AdminComment: one word without blanks, `weir:key=value;key=value`, anywhere
-// in the text. The rest of the text is the admin's and is left as it stands; so are keys that this version
-// does not know.
+// What Weir writes into a job's AdminComment. To remember: one word without blanks,
+// `weir:key=value;key=value`, anywhere in the text. To tell: one sentence, `[Weir TIME: SENTENCE]`. The rest
+// of the text is the admin's and is left as it stands; so are keys that this version does not know.
 namespace weir::job_submit::token {
 
 // The begin time, in unix seconds, that job_submit_weir gave the job: the only one that weirctld may clear.
@@ -32,5 +32,11 @@ std::optional<Time> begin(std::string_view comment);
 // does not say, or says something this version does not know.
 std::optional<NoticeSignal> notice(std::string_view comment);
 std::string to_text(const NoticeSignal& signal);
+
+// The comment with this sentence, which holds no `]`, in place of what Weir told before.
+std::string tell(std::string_view comment, Time at, std::string_view sentence);
+
+// "TIME: SENTENCE" as last told; empty if there is none.
+std::string told(std::string_view comment);
 
 }  // namespace weir::job_submit::token

@@ -215,7 +215,10 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
             job.partitions.push_back(found->second);
     }
     job.priority = info.priority;
-    if (info.admin_comment != nullptr) job.notice = job_submit::token::notice(info.admin_comment);
+    if (info.admin_comment != nullptr) {
+        job.notice = job_submit::token::notice(info.admin_comment);
+        job.told = job_submit::token::told(info.admin_comment);
+    }
     job.requeueable = info.batch_flag != 0 && info.requeue != 0;
     job.reservation = text(info.resv_name);
     job.submitted = to_time(info.submit_time);

@@ -127,7 +127,8 @@ Result<JobWhereabouts> find_job(std::uint32_t job_id) {
         const auto state = job.job_state & JOB_STATE_BASE;
         const bool running =
             (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
-        return JobWhereabouts{running, job.nodes != nullptr ? job.nodes : ""};
+        auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+        return JobWhereabouts{running, text(job.nodes), text(job.admin_comment)};
     }
     return JobWhereabouts{};
 }

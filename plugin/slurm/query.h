@@ -53,6 +53,7 @@ class Tables {
 struct JobWhereabouts {
     bool running = false;
     std::string nodes;  // Slurm's own host list expression
+    std::string admin_comment;
 };
 Result<JobWhereabouts> find_job(std::uint32_t job_id);
 

@@ -7,16 +7,17 @@
 namespace weir::policies {
 namespace {
 
-// Nodes that a partition reaches which is none of the rule's and not in its `also`.
-NodeFlags reached_by_others(const Snapshot& snapshot, const RuleWork& work) {
-    NodeFlags reached(snapshot.nodes.size(), 0);
+// By node: a partition that reaches it, is none of the rule's and not in its `also`; nullptr if there is
+// none.
+std::vector<const Partition*> reached_by_others(const Snapshot& snapshot, const RuleWork& work) {
+    std::vector<const Partition*> reached(snapshot.nodes.size(), nullptr);
     for (PartitionIndex index = 0; index < snapshot.partitions.size(); ++index) {
         const Partition& partition = snapshot.partitions[index];
         const bool ours = index == work.land.to ||
                           std::ranges::find(work.land.from, index) != work.land.from.end() ||
                           std::ranges::find(work.rule().also, partition.name) != work.rule().also.end();
         if (ours) continue;
-        for (NodeIndex node : partition.nodes) reached[node] = 1;
+        for (NodeIndex node : partition.nodes) reached[node] = &partition;
     }
     return reached;
 }
@@ -25,17 +26,23 @@ NodeFlags reached_by_others(const Snapshot& snapshot, const RuleWork& work) {
 
 Candidates::Candidates(const Decision& decision, const RuleWork& work)
     : snapshot_(decision.snapshot), taken_(decision.snapshot.nodes.size(), 0) {
-    NodeFlags barred = reached_by_others(snapshot_, work);
+    const std::vector<const Partition*> reached = reached_by_others(snapshot_, work);
+    NodeFlags lent(snapshot_.nodes.size(), 0);
     for (const RuleWork& other : decision.rules)
-        for (const Standing& standing : other.loans) barred[standing.node] = 1;
+        for (const Standing& standing : other.loans) lent[standing.node] = 1;
     for (NodeIndex node = 0; node < snapshot_.nodes.size(); ++node) {
         if (work.land.is_owners[node] == 0) continue;
         const bool idle = decision.idle_at_home(node);
         Block& block = blocks_[snapshot_.nodes[node].block];
         ++block.owner_nodes;
         block.free += idle;
-        if (!idle || decision.claimed[node] != 0 || barred[node] != 0 || work.land.is_lendable[node] == 0)
+        if (!idle || decision.claimed[node] != 0 || lent[node] != 0 || work.land.is_lendable[node] == 0)
             continue;
+        if (reached[node] != nullptr) {
+            ++kept_out_;
+            kept_out_by_ = reached[node]->name;
+            continue;
+        }
         block.nodes.push_back(node);
         all_.push_back(node);
     }

@@ -20,6 +20,10 @@ class Candidates {
     std::optional<NodeIndex> pick(const std::function<bool(NodeIndex)>& suits);
     void put_back(NodeIndex node);
     int left() const { return left_; }
+    // Idle nodes left out only because a partition reaches them that is none of the rule's; and one such
+    // partition.
+    int kept_out() const { return kept_out_; }
+    const std::string& kept_out_by() const { return kept_out_by_; }
     const std::vector<NodeIndex>& all() const { return all_; }
 
   private:
@@ -36,6 +40,8 @@ class Candidates {
     std::vector<NodeIndex> all_;
     NodeFlags taken_;
     int left_ = 0;
+    int kept_out_ = 0;
+    std::string kept_out_by_;
 };
 
 }  // namespace weir::policies

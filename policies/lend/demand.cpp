@@ -265,6 +265,10 @@ class Demand {
         if (work_.rule().keep_idle > 0 &&
             (more_at_hand || (candidates_.left() > 0 && count >= spare_of_owner_)))
             return owner + " keeps " + counted(work_.rule().keep_idle, "idle node");
+        if (candidates_.kept_out() > 0)
+            return counted(candidates_.kept_out(), "idle node") + " of " + owner +
+                   " cannot be lent: partition " + candidates_.kept_out_by() +
+                   " reaches them too and is not in also:";
         return "no idle node of " + owner + " that would help";
     }
 

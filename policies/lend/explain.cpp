@@ -32,6 +32,9 @@ void tell_of_borrower(const RuleWork& work, const Job& job, std::vector<std::str
         said.push_back("more nodes would not help it");
     else if (job.waits_for == WaitsFor::kBeginTime && !job.begin_set_by_weir)
         said.push_back("its begin time has not come");
+    else if (job.refused)
+        said.push_back("Slurm refused to let it use reservation " + work.rule().reservation() +
+                       "; Weir tries again every minute, and weirctld's log says why");
 }
 
 // A running job on lent nodes: since when, and what is coming.
@@ -88,6 +91,7 @@ std::vector<std::string> explain(const Snapshot& snapshot, const std::vector<Len
             said.insert(said.end(), watch.said.begin(), watch.said.end());
         if (!said.empty() && !job.reason.empty()) said.insert(said.begin(), "it waits for: " + job.reason);
     }
+    if (!job.told.empty()) said.push_back("Weir noted in its AdminComment: " + job.told);
     if (said.empty()) said.emplace_back("Weir has nothing to do with this job");
     return said;
 }

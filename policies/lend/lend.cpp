@@ -18,7 +18,6 @@ void fill_report(const Decision& decision, RuleWork& work) {
     report.problem = work.land.problem;
     report.own = static_cast<int>(work.land.own.size());
     report.lendable = static_cast<int>(work.land.lendable.size());
-    for (const Standing& standing : work.loans) ++(standing.loan.vacating ? report.vacating : report.lent);
     for (NodeIndex node : work.land.lendable) report.owner_idle += decision.idle_at_home(node);
 }
 
@@ -31,11 +30,8 @@ Ledger next_ledger(const Decision& decision) {
         for (const Standing& standing : work.loans) ledger.loans.push_back(standing.loan);
         RuleState blank;
         blank.rule = work.rule().name;
-        auto place = std::ranges::lower_bound(ledger.rules, blank.rule, {}, &RuleState::rule);
-        if (place != ledger.rules.end() && place->rule == blank.rule)
-            *place = work.state;
-        else if (work.state != blank)
-            ledger.rules.insert(place, work.state);
+        const bool known = std::ranges::binary_search(ledger.rules, blank.rule, {}, &RuleState::rule);
+        if (known || work.state != blank) rule_state(ledger, blank.rule) = work.state;
     }
     std::ranges::sort(ledger.loans, [](const Loan& a, const Loan& b) {
         return a.rule != b.rule ? a.rule < b.rule : a.node < b.node;

@@ -79,10 +79,10 @@ std::vector<Step> sweep(Decision& decision, const std::vector<char>& reservation
     std::vector<Step> steps;
     for (const Find& found : urgent) {
         const LendRule& rule = found.work->rule();
-        steps.push_back(
-            {NameReservation{found.job->id, found.job->label, rule.reservation(), waits_on_weir(*found.job)},
-             why(*found.job, rule),
-             {found.job->id}});
+        steps.push_back({NameReservation{found.job->id, found.job->label, rule.name, rule.reservation(),
+                                         waits_on_weir(*found.job)},
+                         why(*found.job, rule),
+                         {found.job->id}});
     }
     return steps;
 }
@@ -100,7 +100,7 @@ std::vector<Step> leave(const Decision& decision) {
             named = true;
             if (job.state == JobState::kCompleting || freed == kNamedACycle) continue;
             ++freed;
-            steps.push_back({NameReservation{job.id, job.label, "", false},
+            steps.push_back({NameReservation{job.id, job.label, work.rule().name, "", false},
                              "weir return: reservation " + name + " goes away",
                              {job.id}});
         }

@@ -38,15 +38,22 @@ void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& n
             std::vector<JobId> jobs{job->id};
             if (loan.vacating->for_job) jobs.push_back(*loan.vacating->for_job);
             std::ranges::sort(jobs);
-            const std::string home = loan.node + " goes home to " + loan.from + ": " + loan.vacating->why;
-            if (!since)
+            const std::string home = loan.node + " goes home to " + loan.from;
+            const std::string why = home + ": " + loan.vacating->why;
+            // AdminComment is everybody's to read: nothing of the job that the node goes home for.
+            const std::string told = loan.vacating->for_job ? home + ", whose own jobs wait for it" : why;
+            const std::string ending = terms.then == Ending::kCancel ? "cancelled" : "requeued";
+            if (!since) {
                 notices.push_back(
-                    {NotifyJob{job->id, job->label, loan.rule, loan.node, job->notice, at + terms.notice},
-                     home, std::move(jobs)});
-            else
-                ends.push_back({EndJob{job->id, job->label, loan.rule, loan.node, terms.then},
-                                "its notice of " + to_text(terms.notice) + " has run out; " + home,
-                                std::move(jobs)});
+                    {NotifyJob{job->id, job->label, loan.rule, loan.node, job->notice,
+                               "will be " + ending + " in " + to_text(terms.notice) + ": " + told},
+                     why, std::move(jobs)});
+            } else {
+                const std::string over = "its notice of " + to_text(terms.notice) + " has run out; ";
+                ends.push_back({EndJob{job->id, job->label, loan.rule, loan.node, terms.then,
+                                       ending + ": " + over + told},
+                                over + why, std::move(jobs)});
+            }
         }
     }
 }

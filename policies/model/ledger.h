@@ -47,8 +47,8 @@ struct Loan {
     std::string from;  // the owner's partition
     Time since{};
     std::string why;
-    std::optional<JobId> for_job;      // the borrower's job that it was lent for, where there is one
-    bool confirmed = false;            // seen in the reservation; before that the write may not have happened
+    std::optional<JobId> for_job;  // the borrower's job that it was lent for, where there is one
+    bool confirmed = false;        // known to be in the reservation; before, the write may not have happened
     std::optional<Time> unused_since;  // no job on it since; absent while used
     std::optional<Vacating> vacating;
 
@@ -76,5 +76,17 @@ struct Ledger {
 
     bool operator==(const Ledger&) const = default;
 };
+
+// What is remembered of a rule; a blank one is added where there is none.
+RuleState& rule_state(Ledger& ledger, const std::string& rule);
+
+bool held_home(const Ledger& ledger, const std::string& rule);
+
+// Nodes of a rule that stand in its reservation, and those on their way home.
+struct LoanCounts {
+    int lent = 0;
+    int vacating = 0;
+};
+LoanCounts count_loans(const Ledger& ledger, const std::string& rule);
 
 }  // namespace weir

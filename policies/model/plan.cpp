@@ -19,21 +19,14 @@ std::string joined(const std::vector<std::string>& names) {
     return text;
 }
 
-RuleState& rule_state(Ledger& ledger, const std::string& rule) {
-    auto place = std::ranges::lower_bound(ledger.rules, rule, {}, &RuleState::rule);
-    if (place == ledger.rules.end() || place->rule != rule) {
-        RuleState fresh;
-        fresh.rule = rule;
-        place = ledger.rules.insert(place, std::move(fresh));
-    }
-    return *place;
-}
-
 }  // namespace
 
 void record(Ledger& ledger, const Step& step, Time at) {
     if (const auto* set = std::get_if<SetReservation>(&step.action)) {
         rule_state(ledger, set->rule).last_write = at;
+        for (auto& loan : ledger.loans)
+            if (loan.rule == set->rule && std::ranges::binary_search(set->nodes, loan.node))
+                loan.confirmed = true;
     } else if (const auto* notify = std::get_if<NotifyJob>(&step.action)) {
         for (auto& loan : ledger.loans) {
             if (loan.rule != notify->rule || loan.node != notify->node || !loan.vacating) continue;

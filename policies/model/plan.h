@@ -35,6 +35,7 @@ struct DeleteReservation {
 struct NameReservation {
     JobId job;
     std::string label;
+    std::string rule;
     std::string reservation;
     bool start_now = false;  // also clear the begin time that job_submit_weir set
 
@@ -49,7 +50,7 @@ struct NotifyJob {
     std::string rule;
     std::string node;
     std::optional<NoticeSignal> signal;
-    Time deadline{};
+    std::string told;  // the step's reason as the job itself is told: of no other job
 
     bool operator==(const NotifyJob&) const = default;
 };
@@ -61,6 +62,7 @@ struct EndJob {
     std::string rule;
     std::string node;
     Ending how = Ending::kRequeue;  // kRequeue or kCancel
+    std::string told;               // as in NotifyJob
 
     bool operator==(const EndJob&) const = default;
 };
@@ -84,8 +86,6 @@ struct RuleReport {
     std::string to;
     int own = 0;
     int lendable = 0;
-    int lent = 0;
-    int vacating = 0;
     int owner_idle = 0;          // idle nodes of the owner's that could be lent
     int borrower_free_gpus = 0;  // after placing what waits
     int wanted = 0;              // nodes that demand and spare ask for beyond what stands
@@ -107,7 +107,7 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// Marks in the ledger that a step was taken at `at`; called after each one that succeeded. A notice counts
+// Marks in the ledger that a step was taken by `at`; called after each one that succeeded. A notice counts
 // from when it was given, so one that a crash kept from being recorded is given again rather than lost.
 void record(Ledger& ledger, const Step& step, Time at);
 

@@ -115,8 +115,9 @@ struct Job {
     std::optional<Time> started;
     std::optional<Time> begin_set_by_weir;  // the begin time that job_submit_weir gave it
     std::optional<Time> begin;              // begin time, if in the future
-    std::string admin_comment;              // where it holds a token of Weir's; else empty
-    Duration time_limit{};                  // zero: unlimited
+    std::string admin_comment;              // where it holds that begin time; else empty
+    std::string told;       // what Weir last wrote into its AdminComment of what it did, and why
+    Duration time_limit{};  // zero: unlimited
     // Slurm saw no node in its reservation that suits it and gave it up, until it is updated again.
     bool given_up = false;
     bool refused = false;          // Slurm has lately refused to let it name Weir's reservation

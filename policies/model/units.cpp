@@ -22,4 +22,17 @@ std::string to_text(Duration duration) {
     return text.empty() ? "0s" : text;
 }
 
+std::string utc(Time time) {
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(time - day);
+    auto padded = [](std::int64_t number, std::size_t width) {
+        std::string text = std::to_string(number);
+        return text.size() < width ? std::string(width - text.size(), '0') + text : text;
+    };
+    return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) +
+           "-" + padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(clock.hours().count(), 2) + ":" +
+           padded(clock.minutes().count(), 2) + ":" + padded(clock.seconds().count(), 2) + "Z";
+}
+
 }  // namespace weir

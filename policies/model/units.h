@@ -55,4 +55,7 @@ using PartitionIndex = std::uint32_t;
 // "45s", "12m", "2h30m", "3d": as weir.yaml writes durations, for messages.
 std::string to_text(Duration duration);
 
+// "2026-01-31T12:00:00Z"
+std::string utc(Time time);
+
 }  // namespace weir

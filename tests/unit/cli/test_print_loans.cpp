@@ -81,8 +81,15 @@ TEST_CASE("an explanation on 120 columns", "[cli]") {
 TEST_CASE("an order says what it brings about", "[cli]") {
     CHECK(print_pause(look(80)) ==
           "Weir is paused: it plans and explains, and changes nothing until `weir resume`.\n");
-    CHECK(print_resume({}, look(80)) == "Weir is not paused, and every rule may lend.\n");
-    CHECK(print_resume({"a", "b"}, look(80)) == "Weir is not paused, and rules a and b may lend.\n");
+    json done{{"done", "resume"}, {"paused", false}, {"held_home", json::array()}};
+    CHECK(print_resume(done, look(80)) == "Weir is not paused, and every rule may lend.\n");
+    done["held_home"] = {"a"};
+    CHECK(print_resume(done, look(80)) ==
+          "Weir is not paused. Since `weir return`, what a has lent comes home and stays\n"
+          "  there; `weir resume a` lets it lend again.\n");
+    done["paused"] = true;
+    done["held_home"] = json::array();
+    CHECK(print_resume(done, look(80)) == "Weir is still paused; `weir resume` without a name ends that.\n");
     CHECK(print_return({}, status_answer(), look(80)) ==
           "What every rule has lent comes home and stays there until `weir resume`;\n"
           "  `weir loans` shows what is on its way.\n");
@@ -96,7 +103,7 @@ TEST_CASE("a return that cannot take place says so", "[cli]") {
     CHECK(print_return({"inference"}, status, look(80)) ==
           "What inference has lent comes home and stays there until\n"
           "  `weir resume inference`; `weir loans` shows what is on its way.\n"
-          "But Weir is paused by root: nothing comes home while it is.\n"
+          "But Weir is paused by root: nothing comes home before `weir resume` ends that.\n"
           "But inference only advises: its reservation stays as it is until an\n"
           "  administrator deletes it.\n");
     CHECK_NOTHROW(print_return({"inference"}, json(), look(80)));

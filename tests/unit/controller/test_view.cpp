@@ -37,9 +37,11 @@ View small_view() {
     loan.from = "train";
     loan.why = "job 7 waits";
     loan.for_job = JobId{7};
-    view.snapshot.ledger.loans.push_back(loan);
-    view.plan.steps.push_back(
-        {NameReservation{JobId{8}, "8", "weir_inference", false}, "job 8 came without", {JobId{8}}});
+    loan.confirmed = true;
+    view.ledger.loans.push_back(loan);
+    view.plan.steps.push_back({NameReservation{JobId{8}, "8", "inference", "weir_inference", false},
+                               "job 8 came without",
+                               {JobId{8}}});
     return view;
 }
 
@@ -74,6 +76,28 @@ TEST_CASE("where reservations are private only an administrator sees the loans")
     view.private_data = PRIVATE_DATA_RESERVATIONS;
     CHECK(loans_to_json(view, kAliceReads).contains("error"));
     CHECK(loans_to_json(view, kRootReads)["loans"].size() == 1);
+}
+
+TEST_CASE("what was only planned to be lent is no loan", "[view]") {
+    View view = small_view();
+    view.plan.rules.push_back({});
+    view.plan.rules.back().rule = "inference";
+    CHECK(status_to_json(view, kAliceReads)["rules"][0]["lent_nodes"] == 1);
+    view.ledger.loans[0].confirmed = false;
+    CHECK(status_to_json(view, kAliceReads)["rules"][0]["lent_nodes"] == 0);
+    CHECK(loans_to_json(view, kRootReads)["loans"].empty());
+}
+
+TEST_CASE("what fails in every cycle is told to whom it concerns", "[view]") {
+    View view = small_view();
+    CHECK(status_to_json(view, kAliceReads)["healthy"] == true);
+    view.private_data = PRIVATE_DATA_JOBS;
+    view.failures = {{"requeue job 8 on t1", {JobId{8}}, "Access denied", Time(Duration(1000))}};
+    CHECK(status_to_json(view, kAliceReads)["failures"].empty());
+    const auto told = status_to_json(view, kBobReads);
+    CHECK(told["healthy"] == false);
+    CHECK(told["failures"][0]["what"] == "requeue job 8 on t1");
+    CHECK(told["failures"][0]["since"] == 1000);
 }
 
 TEST_CASE("the name of an array finds its tasks and no other job whose number begins alike") {

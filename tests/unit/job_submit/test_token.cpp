@@ -72,3 +72,17 @@ TEST_CASE("how a job wants notice is read back as it was written, and garbage is
          {"", "weir:notice=", "weir:notice=B", "weir:notice=0", "weir:notice=99", "weir:notice=10x"})
         CHECK_FALSE(token::notice(text));
 }
+
+TEST_CASE("what a job is told takes the place of what it was told before, beside all else", "[token]") {
+    using namespace weir;
+    using namespace weir::job_submit;
+    const Time first{std::chrono::sys_days{std::chrono::year(2026) / 1 / 31} + Duration(3661)};
+    const std::string comment = token::tell("by an admin weir:notice=B15", first, "requeued: t1 goes home");
+    CHECK(comment == "by an admin weir:notice=B15 [Weir 2026-01-31T01:01:01Z: requeued: t1 goes home]");
+    CHECK(token::told(comment) == "2026-01-31T01:01:01Z: requeued: t1 goes home");
+    const std::string later = token::tell(comment + " and more", first + Duration(1), "again");
+    CHECK(later == "by an admin weir:notice=B15 [Weir 2026-01-31T01:01:02Z: again] and more");
+    CHECK(token::get(later, token::kNotice) == "B15");
+    CHECK(token::told("weir:notice=B15").empty());
+    CHECK(token::told("[Weir without an end").empty());
+}

@@ -34,7 +34,6 @@ TEST_CASE("an idle owner node is lent to a borrower's job that has no room", "[l
     report.to = "inference";
     report.own = 2;
     report.lendable = 4;
-    report.lent = 1;
     report.owner_idle = 3;
     report.wanted = 1;
     report.waiting_jobs = 1;
@@ -229,6 +228,21 @@ TEST_CASE("free nodes that a reclaim would soon take back are not lent", "[lend]
     const Plan plan = lend(world.snapshot(), {small_rule()});
     CHECK(plan.steps.empty());
     CHECK(plan.rules[0].wanted == 1);
+}
+
+TEST_CASE("nodes that another partition reaches are not lent, and that partition is named", "[lend]") {
+    World world = small_world();
+    world.partitions["debug"] = {"t1", "t2", "t3", "t4"};
+    world.running(1, "inference", {"i1"}, 8);
+    world.running(2, "inference", {"i2"}, 8);
+    world.pending(11, "inference", 1, 8);
+    auto rule = small_rule();
+    const Plan plan = lend(world.snapshot(), {rule});
+    CHECK(plan.steps.empty());
+    CHECK(plan.rules[0].held_back ==
+          "4 idle nodes of train cannot be lent: partition debug reaches them too and is not in also:");
+    rule.also = {"debug"};
+    CHECK(lent_nodes(lend(world.snapshot(), {rule}).ledger) == Names{"t1"});
 }
 
 TEST_CASE("spare GPUs are made ready before anybody waits, and kept", "[lend]") {

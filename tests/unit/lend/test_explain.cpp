@@ -90,3 +90,10 @@ TEST_CASE("Weir has nothing to do with other jobs", "[explain]") {
     CHECK(told(world, 1) == Names{"Weir has nothing to do with this job"});
     CHECK(told(world, 2) == Names{"Weir has nothing to do with this job"});
 }
+
+TEST_CASE("what Weir did to a job is said again as long as it stands in its AdminComment", "[explain]") {
+    World world = small_world();
+    world.pending(41, "inference", 1, 8).told = "2026-01-31T12:00:00Z: requeued: t1 goes home to train";
+    CHECK(told(world, 41).back() ==
+          "Weir noted in its AdminComment: 2026-01-31T12:00:00Z: requeued: t1 goes home to train");
+}
