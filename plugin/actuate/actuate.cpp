@@ -53,7 +53,7 @@ class Taker {
         if (!*job) return {};
         tell(step.label, **job, step.told);
         if (!step.signal) return {};
-        const auto told = slurm::signal_job(step.label, step.signal->number, step.signal->batch_only);
+        auto told = slurm::signal_job(step.label, step.signal->number, step.signal->batch_only);
         // A job that Slurm will not signal, having no step yet, say, still gets its time.
         if (!told && slurm::refused(told.error())) return {};
         return told;

@@ -121,7 +121,7 @@ Result<void> Metrics::serve(const std::string& listen) {
         response.set_content(prometheus::TextSerializer().Serialize(parts_->registry.Collect()),
                              "text/plain; version=0.0.4");
     });
-    if (!parts_->server.bind_to_port(host.c_str(), port))
+    if (!parts_->server.bind_to_port(host, port))
         return failure("metrics.listen: cannot listen on " + listen + "; no metrics are served");
     parts_->thread = std::thread([this] { parts_->server.listen_after_bind(); });
     // stop() has an effect only on a server that runs.

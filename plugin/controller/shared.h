@@ -42,7 +42,7 @@ class Shared {
 
     // Hands an order to the loop and waits until it is carried out: empty, or why it is not. An order that
     // outlasts the wait is withdrawn if the loop has not taken it up yet.
-    std::string submit(std::shared_ptr<Order> order, std::chrono::seconds patience) {
+    std::string submit(const std::shared_ptr<Order>& order, std::chrono::seconds patience) {
         auto outcome = order->done.get_future();
         {
             const std::lock_guard lock(mutex_);

@@ -50,7 +50,7 @@ struct Heartbeat {
 };
 
 // Larger files are not read.
-inline constexpr std::size_t kMaxHeartbeatBytes = 64 * 1024;
+inline constexpr std::size_t kMaxHeartbeatBytes = std::size_t{64} << 10;
 
 // <state_directory>/weir/heartbeat, where state_directory is Slurm's StateSaveLocation.
 std::string heartbeat_path(const std::string& state_directory);

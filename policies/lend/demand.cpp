@@ -216,7 +216,7 @@ class Demand {
             const int gpus = wanted.even.gpus * wanted.even_nodes;
             const int tasks = std::min(left, most * 8);
             if (gpus > 0 && wanted.even_nodes == 1)
-                unmet_gpus_[wanted.request->gpu_type] += gpus * tasks;
+                unmet_gpus_[wanted.request->gpu_type] += std::int64_t{gpus} * tasks;
             else
                 unmet_nodes_ += static_cast<std::int64_t>(wanted.even_nodes) * tasks;
         }
@@ -249,7 +249,7 @@ class Demand {
 
     std::string why_held_back(const std::vector<Wish>& granted) const {
         if (work_.report.wanted == 0) return {};
-        const std::string by_time = held_by_time();
+        std::string by_time = held_by_time();
         if (!by_time.empty()) return by_time;
         if (work_.report.wanted <= static_cast<int>(granted.size())) return {};
         return why_bounded(granted);

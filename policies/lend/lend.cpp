@@ -65,7 +65,7 @@ Plan decide(Decision& decision) {
     for (std::size_t i = 0; i < decision.rules.size(); ++i) {
         RuleWork& work = decision.rules[i];
         if (!work.works()) continue;
-        stands[i] = work.reservation != nullptr;
+        stands[i] = work.reservation != nullptr ? 1 : 0;
         if (auto step = write_reservation(decision, work)) {
             plan.steps.push_back(std::move(*step));
             stands[i] = 1;

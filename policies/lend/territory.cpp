@@ -56,6 +56,7 @@ std::optional<NodeIndex> clash(const Territory& a, const Territory& b) {
 
 std::vector<Territory> survey(const Snapshot& snapshot, const std::vector<LendRule>& rules) {
     std::vector<Territory> lands;
+    lands.reserve(rules.size());
     for (const auto& rule : rules) lands.push_back(survey_rule(snapshot, rule));
     std::vector<std::string> clashes(lands.size());
     for (std::size_t i = 0; i < lands.size(); ++i) {
