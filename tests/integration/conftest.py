@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fixtures of the tests that run a real Slurm: labs that are always taken down."""
+"""Fixtures of the tests that run a real Slurm: labs, always taken down, and what is printed of them."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -13,9 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 from weirlab import Lab  # noqa: E402  (found only now)
+import submissions  # noqa: E402
+import support  # noqa: E402
 
-LOGS = ("slurmctld", "weirctld")
-LINES = 60
+LINES = {"slurmctld": 60, "weirctld": 60}
+SHOWN = "squeue -a -o '%i %P %T %r %N %v %S'; scontrol -o show res; weir loans; weir plan"
+labs_up, told = [], []
 
 
 @pytest.fixture(scope="session")
@@ -27,39 +31,106 @@ def build_dir():
     return str(directory)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item):
-    outcome = yield
-    if outcome.get_result().failed:
-        item.lab_test_failed = True
-
-
-@pytest.fixture
-def lab(request):
+@contextlib.contextmanager
+def labs():
     """A factory: lab(nodes=4, policy=TEXT, ...) is Lab.up in a directory of its own."""
     if os.geteuid() != 0:
         pytest.skip("a lab needs root")
     if not shutil.which("slurmctld", path="/usr/sbin:/usr/bin"):
         pytest.skip("a lab needs Slurm's daemons")
-    labs = []
+    own = []
 
     def up(**options):
-        directory = options.pop("directory", None) or tempfile.mkdtemp(prefix="weir-lab-test-",
-                                                                       dir="/tmp")
-        labs.append(Lab.up(directory, **options))
-        return labs[-1]
+        directory = options.pop("directory", None) or tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
+        own.append(Lab.up(directory, **options))
+        labs_up.append(own[-1])
+        return own[-1]
 
-    yield up
-    for running in labs:
-        if getattr(request.node, "lab_test_failed", False):
-            _print_logs(running)
-        running.down()
+    try:
+        yield up
+    finally:
+        for lab in own:
+            labs_up.remove(lab)
+            lab.down()
 
 
-def _print_logs(running):
-    for name in LOGS:
+@pytest.fixture
+def lab():
+    """The factory, for one test."""
+    with labs() as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def module_lab():
+    """The factory, for what a file's tests share."""
+    with labs() as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def module_weir(module_lab, build_dir, request):
+    """A Weir in a lab of the file's LAYOUT, which its tests share."""
+    return support.answering(module_lab(layout=request.module.LAYOUT, weir=build_dir, policy=support.policy()))
+
+
+@pytest.fixture
+def fresh(module_weir):
+    """fresh(rule, ...) is that Weir with no jobs and no loans, and these rules in force."""
+    def make(*rules):
+        module_weir.reset(*rules)
+        return module_weir
+
+    return make
+
+
+@pytest.fixture
+def weir(fresh):
+    """That Weir with no jobs and no loans, and the usual rule in force."""
+    return fresh()
+
+
+@pytest.fixture(scope="module")
+def module_slurm(module_lab, build_dir):
+    with submissions.up(module_lab, build_dir) as slurm:
+        yield slurm
+
+
+@pytest.fixture
+def slurm(module_slurm):
+    """A Slurm with job_submit_weir and no weirctld: a fresh heartbeat, the reservation, and no jobs."""
+    module_slurm.reset()
+    return module_slurm
+
+
+@pytest.fixture
+def tell():
+    """tell(TEXT) prints what a test measured, whether it passes or not."""
+    return told.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for text in told:
+        terminalreporter.write_line(f"measured: {text}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    report = (yield).get_result()
+    if report.failed:
+        for running in labs_up:
+            report.sections += [(f"{running.directory}: {what}", text) for what, text in _seen(running)]
+
+
+def _seen(running):
+    """What a failed test's lab shows."""
+    for name, lines in LINES.items():
         try:
-            text = running.log(name, LINES)
-        except OSError:
-            text = ""
-        print(f"--- {running.directory}: the end of the log of {name}\n{text or '(empty)'}")
+            yield f"the end of the log of {name}", running.log(name, lines)
+        except OSError as error:
+            yield f"no log of {name}", str(error)
+    try:
+        result = running.run(SHOWN, check=False, timeout=30)
+        yield "what Slurm and weir show", result.stdout + result.stderr
+    except Exception as error:  # a lab that hangs must not hide the failure
+        yield "Slurm does not answer", str(error)

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import time
 
 from . import linux, users
 
@@ -37,6 +38,7 @@ def build(directory, weir):
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     linux.bring_loopback_up(ADDRESS)
+    linux.acknowledge_at_once()
     socket.sethostname(HOSTNAME)
     linux.mount("weir-lab", directory, "tmpfs", linux.MS_NOSUID, "mode=0755")
     linux.mount("weir-lab", "/run", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0755")
@@ -66,6 +68,15 @@ def build(directory, weir):
         linux.bind(weir, f"{directory}/weir")
 
 
+def _arguments(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
+
+
+def _is_dead(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def _spawn(request):
     """Starts a daemon; returns once its program has taken over, or says why it could not."""
     failed_read, failed_write = os.pipe()  # closed by a successful exec
@@ -74,7 +85,11 @@ def _spawn(request):
         os.close(failed_write)
         with open(failed_read, encoding="utf-8", errors="replace") as failed:
             why = failed.read()
-        return {"error": why} if why else {"pid": pid}
+        if why:
+            return {"error": why}
+        while _arguments(pid) in (b"", _arguments(os.getpid())) and not _is_dead(pid):
+            time.sleep(0.001)  # the kernel closes that file some steps before the program is seen
+        return {"pid": pid}
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)

@@ -191,10 +191,9 @@ class Lab(Queries):
         return pids
 
     def stop(self, name, timeout=20):
-        """Ends a daemon with SIGTERM and waits until it is gone."""
+        """Ends a daemon with SIGTERM and waits until it is gone, and no zombie either."""
         pids = set(self.kill(name, signal.SIGTERM))
-        self.wait(lambda: not pids & set(self.pids(name, zombies=False)), timeout,
-                  f"{name} to end after SIGTERM")
+        self.wait(lambda: not pids & set(self.pids(name)), timeout, f"{name} to end after SIGTERM")
 
     def log(self, name, lines=None):
         """What a daemon logged: all of it, or its last lines."""

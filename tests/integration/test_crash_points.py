@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""weirctld killed at every point of a loan and of a reclaim: it goes on from what it finds, and no job is
+lost. Under the stock scheduler, where weirctld is a service that the test itself restarts, so that no
+growing interval slows the campaign down."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from support import KEEPS_RUNNING, RESERVATION, STATE, answering, layout, policy
+from weirlab.users import identity
+
+MOST_POINTS = 40  # a scenario passes far fewer
+ENDS_WHEN_TOLD = KEEPS_RUNNING.replace("' TERM", "; exit' TERM")
+
+
+@pytest.fixture(scope="module")
+def module_weir(module_lab, build_dir):
+    lab = module_lab(layout=layout("i1", "t[1-2]"), weir=build_dir, policy=policy(), scheduler="stock")
+    lab.start("weirctld")
+    weir = answering(lab)
+    weir.reservation_option = f"--reservation={RESERVATION}"
+    return weir
+
+
+@pytest.fixture
+def weir(module_weir):
+    arm(module_weir, 0)  # what the last test armed may still be ahead
+    module_weir.reset({"min_loan": "0s", "idle_return": "1s", "reclaim": "{after: 1s, notice: 2s, then: requeue}"})
+    return module_weir
+
+
+def arm(weir, point):
+    """Restarts weirctld so that it ends at its n-th crash point; returns its pid."""
+    weir.lab.kill("weirctld", signal.SIGKILL)
+    weir.wait(lambda: not weir.lab.pids("weirctld", zombies=False), 15, "weirctld to be dead")
+    if point:
+        weir.lab.write(f"{STATE}/crash_at", str(point), owner="slurm", mode=0o600)
+    pid = weir.lab.start("weirctld")
+    weir.wait(lambda: weir.ask("status"), 30, "weirctld to answer",
+              until=lambda seen: seen or not weir.lab.pids("weirctld", zombies=False))
+    return pid
+
+
+def crashed(weir):
+    return not weir.lab.pids("weirctld", zombies=False)
+
+
+def until_done_or_crashed(weir, done, what, timeout=60):
+    """Waits for the end of a scenario; if weirctld crashes on the way, brings it back, asserts that what
+    it finds is explained within two cycles, and waits on. Returns whether it crashed."""
+    weir.wait(lambda: crashed(weir) or done(), timeout, f"{what}, or a crash")
+    if not crashed(weir):
+        return False
+    weir.lab.start("weirctld")
+    weir.explained()
+    weir.none_lost()
+    weir.wait(done, timeout, f"{what} after the crash")
+    return True
+
+
+def test_weirctld_killed_at_any_point_of_a_loan_lends_after_all(weir, tell):
+    own = weir.fill_own()
+    for point in range(1, MOST_POINTS):
+        arm(weir, point)
+        job = weir.serve()
+
+        def lent_and_running():
+            return weir.state(job) == "RUNNING" and weir.on_loan() == weir.reserved() - {"i1"} != set()
+
+        died = until_done_or_crashed(weir, lent_and_running, "the job to run on a loan")
+        weir.untouched(own, job)
+        weir.cancel(job)
+        died |= until_done_or_crashed(weir, lambda: weir.reserved() == {"i1"} and not weir.loans(),
+                                      "the node to go home")
+        weir.none_lost()
+        if not died:
+            break
+    assert not died and 8 <= point, f"{point} points"
+    tell(f"weirctld was killed at {point - 1} points of a loan, one after the other")
+
+
+def test_weirctld_killed_at_any_point_of_a_reclaim_takes_back_with_notice(weir, tell):
+    own = weir.fill_own()
+    keeper = weir.train("-wt2")
+    weir.running(keeper)
+    for point in range(1, MOST_POINTS):
+        job, node = weir.borrow(script=ENDS_WHEN_TOLD)
+        weir.cycles(1)
+        arm(weir, point)
+        owners = weir.train()
+        died = until_done_or_crashed(
+            weir, lambda: weir.state(owners) == "RUNNING" and not weir.loans(),
+            "the owner's job to run and the loan to be over")
+        assert weir.lab.job_nodes(owners) == {node}
+        assert weir.state(job) in ("PENDING", "RUNNING")
+        weir.ended_with_notice(job)
+        weir.untouched(own, keeper)
+        weir.none_lost()
+        weir.cancel(job, owners)
+        if crashed(weir):
+            arm(weir, 0)
+        if not died:
+            break
+    assert not died and 8 <= point, f"{point} points"
+    tell(f"weirctld was killed at {point - 1} points of a reclaim, one after the other")
+
+
+def test_under_the_stock_scheduler_a_weirctld_of_its_own_lends_and_runs_as_slurm(weir):
+    assert "sched_" not in " ".join(os.listdir(weir.lab.path("plugins")))
+    weir.fill_own()
+    job, node = weir.borrow()
+    assert weir.reserved() == {"i1", node}
+    status = weir.lab.read(f"/proc/{weir.pid()}/status")  # of the lab's own /proc
+    assert "Name:\tweirctld\n" in status
+    slurm = str(identity("slurm")[0])
+    assert re.search(r"^Uid:(.*)$", status, re.MULTILINE)[1].split() == [slurm] * 4
+    weir.none_lost()
