@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The whole of Weir on a real Slurm, and the words that tests are told in."""
 
+import contextlib
 import json
 import math
 import os
@@ -55,7 +56,7 @@ class Weir:
     def reset(self, *rules):
         """No jobs, no loans, every node up, nothing held home and nothing paused; then these rules."""
         self.status(40)
-        self.run("weir resume")
+        self.run("weir resume && weir resume")  # the first may only end a pause
         assert not self.apply(policy(QUIET))
         self.cancel_all()
         for name, node in self.lab.nodes().items():
@@ -269,16 +270,14 @@ def answering(lab):
 
 def saved(weir, job):
     """Waits until slurmctld has saved that the job runs, or waits: what a SIGKILL sooner would lose."""
-    seen, state = weir.lab.job(job), weir.lab.path("state/slurmctld/job_state")
-    since = seconds(seen["StartTime" if seen["JobState"] == "RUNNING" else "SubmitTime"])  # in whole seconds
-    weir.wait(lambda: modified(state) > since + 1, 30, f"job {job} to be in slurmctld's saved state")
+    marker = f"saved-{job}-{weir.state(job)}"
+    weir.run(f"scontrol update jobid={job} comment={marker}")
 
+    def written():
+        with contextlib.suppress(FileNotFoundError):  # nothing saved yet, or just being replaced
+            return marker in weir.lab.read("state/slurmctld/job_state")
 
-def modified(path):
-    try:
-        return os.stat(path).st_mtime
-    except FileNotFoundError:  # nothing saved yet, or just being replaced
-        return 0
+    weir.wait(written, 30, f"job {job} to be in slurmctld's saved state")
 
 
 def seconds(text):

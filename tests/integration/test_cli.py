@@ -18,7 +18,7 @@ lend:
     to: inference
 """
 STATUS = {"schema", "cluster", "version", "mode", "paused", "paused_by", "healthy", "problem",
-          "problem_since", "cycle", "partitions", "rules"}
+          "problem_since", "failures", "cycle", "partitions", "rules"}
 CYCLE = {"number", "at", "period_seconds", "observe_seconds", "decide_seconds"}
 PARTITION = {"name", "nodes", "idle_nodes", "lent_nodes", "gpus", "gpus_used", "gpus_lent"}
 RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_nodes", "lent_nodes",
@@ -109,8 +109,8 @@ def test_json_holds_what_the_manual_tells(up):
     check = weir.json("check")
     assert set(check) == {"schema", "file", "ok", "rules", "mode", "cluster", "findings"}
     assert check["ok"] and check["cluster"] == "home" and check["rules"] == 1
-    for order in (["pause"], ["resume"], ["return", "--all"]):
-        assert weir.json(*order) == {"schema": 1, "done": order[0]}
+    for order, paused, held in (["pause"], True, []), (["resume"], False, []), (["return", "--all"], False, ["inference"]):
+        assert weir.json(*order) == {"schema": 1, "done": order[0], "paused": paused, "held_home": held}
 
 
 def test_only_root_and_slurm_user_change_anything(up):

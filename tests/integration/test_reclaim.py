@@ -44,6 +44,11 @@ def test_a_borrower_is_told_in_time_then_requeued_and_finishes_later(weir):
     weir.ended_with_notice(victim)
     assert len(weir.told(victim)) == 2
     assert f"job {owner} has waited" in weir.steps("notify_job")[-1]["why"]
+    # What the job's own user sees names no job of others.
+    told = weir.lab.job(victim)["AdminComment"]
+    assert "requeued: its notice of 2s has run out" in told and f"{home} goes home to train" in told
+    assert f"job {owner}" not in told
+    assert "Weir noted in its AdminComment" in weir.run(f"weir explain {victim}", user="serve").stdout
     weir.cancel(others[0])  # leaves room for the requeued one
     weir.requeued(victim)
     assert weir.lab.wait_state(victim, "COMPLETED", 40)["ExitCode"] == "0:0"
@@ -159,6 +164,22 @@ def test_return_brings_all_home_for_good_and_resume_begins_again(weir):
     weir.wait(lambda: weir.lab.resv("weir_inference"), 15, "the reservation to be back")
     weir.cycles(1)
     all_lent(weir)
+
+
+def test_a_return_ordered_during_a_pause_takes_effect_when_the_pause_ends(weir):
+    weir.running(weir.serve("-N3"))
+    lent = weir.wait_lent(1)
+    weir.run("weir pause")
+    said = weir.run("weir return inference").stdout
+    assert "pause" in said, said
+    weir.cycles(3)
+    assert weir.lent() == lent
+    # The first ends the pause, the second the return.
+    assert "inference" in weir.run("weir resume").stdout
+    weir.wait(lambda: weir.lab.resv("weir_inference") is None or weir.loans(), 20, "the node to be on its way home")
+    assert weir.rule()["held_home"]
+    weir.run("weir resume")
+    weir.wait(lambda: not weir.rule()["held_home"], 10, "the rule to lend again")
 
 
 def test_pause_freezes_what_is_lent_and_resume_goes_on(weir):

@@ -6,5 +6,9 @@ class LabError(RuntimeError):
     """The lab could not do what was asked."""
 
 
+class CommandError(LabError):
+    """A command ended with a status other than 0."""
+
+
 class LabTimeout(LabError, AssertionError):
     """Something awaited did not come; the message says what was last seen."""

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from . import daemons, layout as layouts, stages, users
-from .errors import LabError, LabTimeout
+from .errors import CommandError, LabError, LabTimeout
 from .namespace import Namespace
 from .queries import Queries
 
@@ -153,8 +153,8 @@ class Lab(Queries):
                                 errors="replace", check=False)
         if check and result.returncode != 0:
             shown = argv if isinstance(argv, str) else shlex.join(argv)
-            raise LabError(f"`{shown}` as {user} ended with {result.returncode}: "
-                           f"{(result.stderr.strip() or result.stdout.strip())[-2000:]}")
+            raise CommandError(f"`{shown}` as {user} ended with {result.returncode}: "
+                               f"{(result.stderr.strip() or result.stdout.strip())[-2000:]}")
         return result
 
     def popen(self, argv, user="root", env=None, cwd=None, **options):
@@ -213,12 +213,16 @@ class Lab(Queries):
     # Waiting
 
     def wait(self, probe, timeout=30, what="the condition", until=bool, step=0.05):
-        """Calls `probe` until `until` of what it returns holds; returns that value."""
+        """Calls `probe` until `until` of what it returns holds; returns that value. A command in it that fails
+        is asked again: Slurm's clients now and then lose their connection ("Broken pipe")."""
         deadline = time.monotonic() + timeout
         while True:
-            seen = probe()
-            if until(seen):
-                return seen
+            try:
+                seen = probe()
+                if until(seen):
+                    return seen
+            except CommandError as error:
+                seen = error
             if time.monotonic() > deadline:
                 raise LabTimeout(f"waited {timeout} s for {what}; last seen: {seen!r}")
             time.sleep(step)
