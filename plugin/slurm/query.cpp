@@ -12,8 +12,9 @@ extern "C" void slurm_free_stats_response_msg(stats_info_response_msg_t* message
 namespace weir::slurm {
 namespace {
 
-// slurmctld does not count a change of a job's reason as a change of its jobs (seen on 22.05: BeginTime that
-// had become Resources), so an unchanged table is believed only for so long.
+// slurmctld does not count every change of a job's reason as a change of its jobs (select_nodes() and
+// job_independent() of 22.05 set one without last_job_update), so an unchanged table is believed only for
+// so long.
 constexpr std::chrono::seconds kReasonsAge{5};
 
 // Loads a table with `load(update_time, &raw)` unless it is unchanged.
