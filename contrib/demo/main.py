@@ -37,6 +37,7 @@ def options():
     parser.add_argument("--build-dir", metavar="DIR",
                         help="a build of Weir; otherwise one is made in build/release")
     parser.add_argument("--labs", help=argparse.SUPPRESS)
+    parser.add_argument("--only-check-arguments", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     chosen.arms = chosen.arms.split(",")
     unknown = [arm for arm in chosen.arms if arm not in arms.ARMS]
@@ -109,6 +110,8 @@ def run(chosen, labs, view):
 
 def main():
     chosen = options()
+    if chosen.only_check_arguments:
+        return 0
     if os.geteuid() != 0:
         print("demo: the lab needs root: start it with contrib/demo/run", file=sys.stderr)
         return 1

@@ -231,12 +231,10 @@ class Lab(Queries):
         """Waits for a daemon that is coming up; if it ends, or never does, its log says why."""
         try:
             def alive_and_ready():
-                if probe():
-                    return True
                 status = self.namespace.ask(do="ended", pid=self._started[name])["status"]
                 if status is not None:
                     raise LabTimeout(f"{name} ended with {status}")
-                return False
+                return probe()
             self.wait(alive_and_ready, timeout, name, step=step)
         except LabTimeout as error:
             name = suspect() if suspect else name

@@ -90,7 +90,7 @@ def database(lab):
 def accounting(lab, accounts):
     """slurmdbd, the cluster, and the accounts with their users."""
     lab.start("slurmdbd")
-    lab.ready("slurmdbd", lambda: _succeeds(lab, "sacctmgr -n show cluster"), 30)
+    lab.ready("slurmdbd", lambda: lab.run("sacctmgr -n show cluster"), 30)
     commands = ["add cluster home", f"add account {','.join(accounts)} cluster=home"]
     commands += [f"add user {','.join(people)} account={name} cluster=home"
                  for name, people in accounts.items() if people]
@@ -100,7 +100,7 @@ def accounting(lab, accounts):
 
 def controller(lab):
     lab.start("slurmctld")
-    lab.ready("slurmctld", lambda: _succeeds(lab, "scontrol -o ping", "is UP"), 30)
+    lab.ready("slurmctld", lambda: "is UP" in lab.run("scontrol -o ping").stdout, 30)
 
 
 def nodes(lab, names, report):
@@ -125,11 +125,6 @@ def nodes(lab, names, report):
               what=lambda: "nodes to be idle; missing: "
               + ",".join(sorted(set(names) - registered())[:8]),
               suspect=lambda: f"slurmd@{sorted(set(names) - registered())[0]}")
-
-
-def _succeeds(lab, command, contains=""):
-    result = lab.run(command, check=False)
-    return result.returncode == 0 and contains in result.stdout
 
 
 def check_accounts(accounts):
