@@ -12,6 +12,8 @@
 #include "plugin/cli/client.h"
 #include "plugin/cli/places.h"
 #include "plugin/cli/print.h"
+#include "plugin/cli/topology.h"
+#include "topology/show/show.h"
 
 namespace {
 
@@ -38,6 +40,9 @@ struct Options {
     std::string file;
     std::vector<std::string> rules;
     bool all = false;
+    std::string from;
+    bool as_gres_conf = false;
+    bool as_dot = false;
 };
 
 bool is_terminal_wanting_colour(int descriptor) {
@@ -128,6 +133,17 @@ int check(const Options& options) {
     return report.has_errors() ? kRefused : said;
 }
 
+int show_topology(const Options& options) {
+    const auto reading = cli::machine_from(options.from);
+    if (!reading) return complain(kRefused, reading.error().message);
+    for (const std::string& remark : reading->remarks) complain(kFine, remark);
+    const Machine& machine = reading->machine;
+    if (options.as_json) return say_json(topology::to_json(machine));
+    if (options.as_gres_conf) return say(topology::to_gres_conf(machine));
+    if (options.as_dot) return say(topology::to_dot(machine));
+    return say(topology::to_tree(machine, look_at(STDOUT_FILENO).width));
+}
+
 int pause(const Options& options) {
     return converse(options, {{"ask", "pause"}}, kOrderPatience, [](const json&, const cli::SocketPlace&) {
         return cli::print_pause(look_at(STDOUT_FILENO));
@@ -187,6 +203,11 @@ int run(int argc, char** argv) {
     command("check", "whether weir.yaml is right, and fits this Slurm", check)
         ->add_option("FILE", options.file, "default: weir.yaml beside slurm.conf")
         ->type_name("");
+    CLI::App* shape =
+        command("topology", "what this machine is made of: cores, GPUs, NICs, links", show_topology);
+    shape->add_option("--from", options.from, "an XML file of hwloc's or NCCL's instead")->type_name("FILE");
+    CLI::Option* gres_conf = shape->add_flag("--gres-conf", options.as_gres_conf, "as lines for gres.conf");
+    shape->add_flag("--dot", options.as_dot, "as a picture for Graphviz")->excludes(gres_conf);
     command("pause", "change nothing until resume", pause);
     command("resume", "end a pause; let rules lend again", resume)
         ->add_option("RULE", options.rules, "default: every rule")

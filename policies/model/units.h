@@ -33,6 +33,7 @@ struct Quantity {
 
 using Gpus = Quantity<struct GpusTag>;
 using GpuSeconds = Quantity<struct GpuSecondsTag>;
+using Bytes = Quantity<struct BytesTag>;
 
 constexpr GpuSeconds operator*(Gpus gpus, Duration time) {
     return GpuSeconds{gpus.value * time.count()};
