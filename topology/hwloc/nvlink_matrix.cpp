@@ -2,6 +2,7 @@
 #include "topology/hwloc/nvlink_matrix.h"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <sstream>
 
@@ -96,9 +97,8 @@ std::vector<GpuLink> NvlinkMatrix::links() const {
             found[{a, b}] = {a, b, lanes_of(bandwidth), direct == 0, bandwidth};
         }
     }
-    std::vector<GpuLink> links;
-    for (const auto& [pair, link] : found) links.push_back(link);
-    return links;
+    const auto links = found | std::views::values;
+    return {links.begin(), links.end()};
 }
 
 }  // namespace weir::topology
