@@ -2,7 +2,6 @@
 #include "topology/hwloc/nvlink_matrix.h"
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 #include <sstream>
 
@@ -97,8 +96,10 @@ std::vector<GpuLink> NvlinkMatrix::links() const {
             found[{a, b}] = {a, b, lanes_of(bandwidth), direct == 0, bandwidth};
         }
     }
-    const auto links = found | std::views::values;
-    return {links.begin(), links.end()};
+    std::vector<GpuLink> links;
+    links.reserve(found.size());
+    for (const auto& [pair, link] : found) links.push_back(link);
+    return links;
 }
 
 }  // namespace weir::topology
