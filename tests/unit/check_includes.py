@@ -14,6 +14,7 @@ ALLOWED = {
     "topology/xml": ["plugin/result.h"],
     "topology/hwloc": ["policies/model", "topology/reading.h", "topology/xml", "plugin/result.h"],
     "topology/nccl": ["policies/model", "topology/reading.h", "topology/xml", "plugin/result.h"],
+    "topology/nvml": ["policies/model", "topology/reading.h", "plugin/result.h"],
     "topology/show": ["policies/model"],
     "plugin": [],
     "plugin/config": ["policies"],
