@@ -1,35 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/config/lend_keys.h"
 
-#include <chrono>
-#include <utility>
+#include "plugin/config/common_keys.h"
 
 namespace weir::config {
 namespace {
 
 using policies::LendRule;
 
-// Copies what was read, if anything was.
-template <class From, class To>
-void keep(std::optional<From> value, To& into) {
-    if (value) into = *std::move(value);
-}
-
 // What gres.conf without Type= leaves nameless, and --gres=gpu:8 names so.
 constexpr std::string_view kUntypedGpu = "gpu";
-
-void read_seconds(const Value& value, Duration& into) {
-    const auto read = value.as("a duration", [](std::string_view text) { return read_duration(text, {}); });
-    if (read) into = std::chrono::duration_cast<Duration>(*read);
-}
-
-using ReadName = Read<std::string> (*)(std::string_view);
-
-// A list of names. One that cannot be read is kept as an empty text: the others keep their places in the
-// file.
-void read_names(const Value& value, std::string_view wanted, ReadName read, std::vector<std::string>& into) {
-    value.list(wanted, [&](const Value& entry) { into.push_back(entry.as("a name", read).value_or("")); });
-}
 
 // Those who may use what is lent. An empty list would let everybody in, which is not what it looks like.
 void read_allowed(const Value& value, ReadName read, std::vector<std::string>& into) {
@@ -75,10 +55,6 @@ void read_backoff(const Value& value, policies::Backoff& into) {
 }
 
 }  // namespace
-
-std::optional<policies::Mode> read_mode(const Value& value) {
-    return value.one_of<policies::Mode>({{"advise", policies::Mode::kAdvise}, {"act", policies::Mode::kAct}});
-}
 
 LendRule read_lend_rule(const Value& value) {
     LendRule rule;

@@ -6,9 +6,6 @@
 
 namespace weir::config {
 
-// "advise" or "act".
-std::optional<policies::Mode> read_mode(const Value& value);
-
 // One entry of `lend:`. What could not be read keeps its default.
 policies::LendRule read_lend_rule(const Value& value);
 

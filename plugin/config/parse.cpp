@@ -5,9 +5,12 @@
 #include <exception>
 #include <utility>
 
+#include "plugin/config/common_keys.h"
+#include "plugin/config/idle_keys.h"
 #include "plugin/config/lend_keys.h"
 #include "plugin/config/reader.h"
 #include "plugin/config/rules_check.h"
+#include "plugin/config/telemetry_keys.h"
 #include "plugin/config/text_check.h"
 #include "plugin/config/yaml_tree.h"
 
@@ -53,6 +56,18 @@ Policy read_policy(const Value& file) {
                  policy.lend.push_back(rule.is_null() ? policies::LendRule{} : read_lend_rule(rule));
              });
          }},
+        {"telemetry", [&](const Value& v) { policy.telemetry = read_telemetry(v); }},
+        {"gpu_types", [&](const Value& v) { policy.gpu_types = read_gpu_types(v); }},
+        {"idle",
+         [&](const Value& v) {
+             if (v.is_null()) return;  // every rule is commented out
+             v.list("a list of rules", [&](const Value& rule) {
+                 policy.idle.push_back(read_idle_rule(rule));
+                 std::string& name = policy.idle.back().name;
+                 if (name.empty())
+                     name = policy.idle.size() == 1 ? "idle" : "idle-" + std::to_string(policy.idle.size());
+             });
+         }},
     });
     return policy;
 }
@@ -73,6 +88,7 @@ tl::expected<Policy, Problems> parse_or_throw(std::string_view text) {
         if (tree && tree->root != nullptr) {
             policy = read_policy(Value(*tree->root, "", tree->root->line, findings));
             check_rules(policy.lend, findings);
+            check_idle_rules(policy, findings);
         }
     }
     if (findings.problems.empty()) return policy;

@@ -5,9 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "policies/idle/rule.h"
 #include "policies/lend/rule.h"
 
 namespace weir::config {
+
+// Where samples of GPUs come from: a Prometheus server, or the agents themselves.
+struct Telemetry {
+    std::string prometheus;  // "http://prom:9090"; empty: none
+    std::string match;       // label matchers for its series, `cluster="a"`; may be empty
+    int agents = 0;          // their port; 0: none
+    Duration period = std::chrono::seconds(30);
+
+    bool configured() const { return !prometheus.empty() || agents != 0; }
+
+    bool operator==(const Telemetry&) const = default;
+};
 
 // weir.yaml, typed and checked.
 struct Policy {
@@ -15,10 +28,14 @@ struct Policy {
     std::chrono::milliseconds cycle = std::chrono::seconds(10);
     std::string control_socket = "/run/weir/weirctld.sock";
     std::string metrics_listen = "127.0.0.1:9811";  // "host:port"; empty: none
+    Telemetry telemetry;
+    policies::GpuTypeTable gpu_types;
     std::vector<policies::LendRule> lend;
+    std::vector<policies::IdleRule> idle;
 
     // Whether this rule acts or only advises.
-    bool acts(const policies::LendRule& rule) const {
+    template <class Rule>
+    bool acts(const Rule& rule) const {
         return rule.mode.value_or(mode) == policies::Mode::kAct;
     }
 

@@ -30,6 +30,7 @@ class Value {
 
     void problem(std::string message) const;
     bool is_null() const { return node_.kind == YamlNode::Kind::kNull; }
+    bool is_map() const { return node_.kind == YamlNode::Kind::kMap; }
     bool is_list() const { return node_.kind == YamlNode::Kind::kList; }
 
     // A map of known keys, each read by its function, in the order of the file. Nothing there is a map

@@ -134,6 +134,29 @@ Read<std::string> read_socket_path(std::string_view text) {
     return std::string(text);
 }
 
+Read<std::string> read_url(std::string_view text) {
+    std::string_view rest = text;
+    for (const std::string_view scheme : {"http://", "https://"})
+        if (text.starts_with(scheme)) rest = text.substr(scheme.size());
+    const std::string_view host = rest.substr(0, rest.find('/'));
+    const std::size_t colon = host.ends_with(']') ? std::string_view::npos : host.rfind(':');
+    const bool printable = std::all_of(rest.begin(), rest.end(), [](char c) { return c > ' ' && c < 0x7F; });
+    if (rest.size() == text.size() || !is_host(host.substr(0, colon)) || !printable ||
+        (colon != std::string_view::npos && !is_port(host.substr(colon + 1))) ||
+        rest.find_first_of("?#@\"\\") != std::string_view::npos)
+        return fault(text, "is not an address (as in http://prometheus:9090)");
+    while (text.ends_with('/')) text.remove_suffix(1);
+    return std::string(text);
+}
+
+Read<std::string> read_matchers(std::string_view text) {
+    if (text.empty() || text.find_first_of("{}()[]") != std::string_view::npos ||
+        std::any_of(text.begin(), text.end(), is_control) || text.find('=') == std::string_view::npos ||
+        !text.ends_with('"'))
+        return fault(text, "is not a list of label matchers (as in 'cluster=\"a\"')");
+    return std::string(text);
+}
+
 Read<std::string> read_listen(std::string_view text) {
     if (text == "off") return std::string();
     const std::size_t colon = text.rfind(':');

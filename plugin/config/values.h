@@ -43,6 +43,12 @@ Read<std::string> read_group(std::string_view text);
 // An absolute path that fits a Unix socket's address.
 Read<std::string> read_socket_path(std::string_view text);
 
+// "http://host[:port][/path]" or https, without a slash at the end; no user, password or query.
+Read<std::string> read_url(std::string_view text);
+
+// Label matchers of PromQL: `cluster="a",job=~"dcgm.*"`.
+Read<std::string> read_matchers(std::string_view text);
+
 // "host:port", "[::1]:port", or "off", which gives an empty text.
 Read<std::string> read_listen(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "plugin/observe/telemetry/telemetry.h"
 #include "plugin/slurm/query.h"
 #include "policies/model/snapshot.h"
 
@@ -19,10 +20,14 @@ class UserNames {
     std::unordered_map<std::uint32_t, std::string> names_;
 };
 
-// Slurm's tables as a Snapshot at time `at`, without a ledger. `reservations` are the names that are Weir's
-// own, sorted; every other reservation that has not ended makes its nodes foreign.
+// Slurm's tables as a Snapshot at time `at`, without a ledger and without what telemetry tells of its GPUs.
+// `reservations` are the names that are Weir's own, sorted; every other reservation that has not ended makes
+// its nodes foreign. `gpu_uses` are filled only if asked for.
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
-                     UserNames& users);
+                     UserNames& users, bool gpu_uses);
+
+// Where the agents of the nodes with GPUs are reached: NodeAddr.
+std::vector<AgentHost> agent_hosts(const slurm::Tables& tables);
 
 // What a job asks for, in the model's terms.
 Request to_request(const slurm_job_info_t& job);

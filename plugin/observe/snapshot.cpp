@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 #include "plugin/job_submit/token.h"
 #include "plugin/observe/observe.h"
@@ -42,8 +43,9 @@ std::vector<std::string> split(std::string_view list) {
 // Builds one snapshot; the position of each of Slurm's nodes in the sorted list is worked out once.
 class Conversion {
   public:
-    Conversion(const slurm::Tables& tables, const std::vector<std::string>& own, Time at, UserNames& users)
-        : tables_(tables), own_(own), users_(users) {
+    Conversion(const slurm::Tables& tables, const std::vector<std::string>& own, Time at, UserNames& users,
+               bool gpu_uses)
+        : tables_(tables), own_(own), users_(users), gpu_uses_(gpu_uses) {
         snapshot_.at = at;
     }
 
@@ -61,6 +63,7 @@ class Conversion {
     void convert_partitions();
     void convert_reservations();
     void convert_jobs();
+    void add_gpu_uses(const slurm_job_info_t& info, const Job& job);
     Node to_node(const node_info_t& info) const;
     Job to_job(const slurm_job_info_t& info);
     void read_begin(const slurm_job_info_t& info, Job& job) const;
@@ -88,6 +91,7 @@ class Conversion {
     const slurm::Tables& tables_;
     const std::vector<std::string>& own_;
     UserNames& users_;
+    bool gpu_uses_;
     Snapshot snapshot_;
     std::vector<NodeIndex> position_;  // by Slurm's node table
     std::unordered_map<std::string, PartitionIndex> partition_position_;
@@ -210,6 +214,9 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.uid = info.user_id;
     job.user = info.user_name != nullptr ? info.user_name : users_.of(info.user_id);
     job.account = text(info.account);
+    job.qos = text(info.qos);
+    job.batch = info.batch_flag != 0;
+    job.suspended = (info.job_state & JOB_STATE_BASE) == JOB_SUSPENDED;
     for (const std::string& name : split(info.partition != nullptr ? info.partition : "")) {
         if (const auto found = partition_position_.find(name); found != partition_position_.end())
             job.partitions.push_back(found->second);
@@ -264,6 +271,26 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     return job;
 }
 
+// Slurm gives one string for each of the job's nodes, in the order of its own node table.
+void Conversion::add_gpu_uses(const slurm_job_info_t& info, const Job& job) {
+    std::uint32_t position = 0;
+    for_each_node(info.node_inx, [&](NodeIndex node) {
+        const char* detail = position < info.gres_detail_cnt ? info.gres_detail_str[position] : nullptr;
+        ++position;
+        if (detail == nullptr) return;
+        for (const slurm::GpuIndices& gpus : slurm::parse_gpu_indices(detail)) {
+            for (const int index : gpus.indices) {
+                GpuUse use;
+                use.job = job.id;
+                use.node = node;
+                use.index = index;
+                use.type = gpus.type;
+                snapshot_.gpu_uses.push_back(std::move(use));
+            }
+        }
+    });
+}
+
 void Conversion::convert_jobs() {
     const job_info_msg_t& message = tables_.jobs();
     for (std::uint32_t i = 0; i < message.record_count; ++i) {
@@ -274,9 +301,12 @@ void Conversion::convert_jobs() {
         if (!lives) continue;
         Job job = to_job(info);
         for (const NodeIndex index : job.nodes) ++snapshot_.nodes[index].jobs;
+        if (gpu_uses_ && job.state == JobState::kRunning) add_gpu_uses(info, job);
         snapshot_.jobs.push_back(std::move(job));
     }
     std::ranges::sort(snapshot_.jobs, {}, &Job::id);
+    std::ranges::sort(snapshot_.gpu_uses, {},
+                      [](const GpuUse& use) { return std::tuple(use.job, use.node, use.index); });
 }
 
 }  // namespace
@@ -291,8 +321,20 @@ const std::string& UserNames::of(std::uint32_t uid) {
 }
 
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
-                     UserNames& users) {
-    return Conversion(tables, reservations, at, users).run();
+                     UserNames& users, bool gpu_uses) {
+    return Conversion(tables, reservations, at, users, gpu_uses).run();
+}
+
+std::vector<AgentHost> agent_hosts(const slurm::Tables& tables) {
+    std::vector<AgentHost> hosts;
+    const node_info_msg_t& message = tables.nodes();
+    for (std::uint32_t i = 0; i < message.record_count; ++i) {
+        const node_info_t& info = message.node_array[i];
+        if (info.name == nullptr || info.gres == nullptr || slurm::parse_gres(info.gres).pools.empty())
+            continue;
+        hosts.push_back({info.name, info.node_addr != nullptr ? info.node_addr : info.name});
+    }
+    return hosts;
 }
 
 }  // namespace weir::observe

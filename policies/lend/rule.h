@@ -7,14 +7,10 @@
 #include <vector>
 
 #include "policies/model/ledger.h"
+#include "policies/model/mode.h"
 #include "policies/model/units.h"
 
 namespace weir::policies {
-
-enum class Mode {
-    kAdvise,  // plan and explain, change nothing
-    kAct,
-};
 
 // When the owner wants lent nodes back.
 struct Reclaim {

@@ -2,6 +2,7 @@
 #include "policies/model/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -13,6 +14,15 @@ RuleState& rule_state(Ledger& ledger, const std::string& rule) {
         place = ledger.rules.insert(place, std::move(fresh));
     }
     return *place;
+}
+
+const IdleJob* idle_job(const Ledger& ledger, JobId job) {
+    const auto place = std::ranges::lower_bound(ledger.idle, job, {}, &IdleJob::job);
+    return place != ledger.idle.end() && place->job == job ? &*place : nullptr;
+}
+
+IdleJob* idle_job(Ledger& ledger, JobId job) {
+    return const_cast<IdleJob*>(idle_job(std::as_const(ledger), job));
 }
 
 bool held_home(const Ledger& ledger, const std::string& rule) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/model/gpu_use.h"
 #include "policies/model/units.h"
 
 namespace weir {
@@ -55,6 +56,20 @@ struct Loan {
     bool operator==(const Loan&) const = default;
 };
 
+// A running job that wastes GPUs or has done so.
+struct IdleJob {
+    JobId job;
+    Time started{};                  // a job that was requeued is another one
+    std::vector<GpuVerdict> spells;  // GPUs wasted now, by (node, index); without evidence
+    GpuSeconds before;               // wasted in spells that have ended
+    std::optional<Time> all_since;   // since when all its GPUs are known to be wasted
+    std::optional<Time> notified;    // its user was, in the present spell of all GPUs
+    std::string told;                // what its AdminComment was last made to say of its GPUs
+    std::optional<Time> told_at;
+
+    bool operator==(const IdleJob&) const = default;
+};
+
 // What is remembered of a rule beyond its loans.
 struct RuleState {
     std::string rule;
@@ -67,10 +82,11 @@ struct RuleState {
     bool operator==(const RuleState&) const = default;
 };
 
-// What Slurm cannot hold. Loans are sorted by (rule, node), rules by name.
+// What Slurm cannot hold. Loans are sorted by (rule, node), rules by name, idle jobs by id.
 struct Ledger {
     std::vector<Loan> loans;
     std::vector<RuleState> rules;
+    std::vector<IdleJob> idle;
     bool paused = false;  // `weir pause`: plan, explain, change nothing
     std::string paused_by;
 
@@ -79,6 +95,10 @@ struct Ledger {
 
 // What is remembered of a rule; a blank one is added where there is none.
 RuleState& rule_state(Ledger& ledger, const std::string& rule);
+
+// What is remembered of a job's idle GPUs; nullptr if nothing is.
+IdleJob* idle_job(Ledger& ledger, JobId job);
+const IdleJob* idle_job(const Ledger& ledger, JobId job);
 
 bool held_home(const Ledger& ledger, const std::string& rule);
 

@@ -34,6 +34,13 @@ void record(Ledger& ledger, const Step& step, Time at) {
             auto place = std::ranges::lower_bound(notices, notify->job, {}, &Notice::job);
             if (place == notices.end() || place->job != notify->job) notices.insert(place, {notify->job, at});
         }
+    } else if (const auto* tell = std::get_if<TellJob>(&step.action)) {
+        if (IdleJob* idle = idle_job(ledger, tell->job)) {
+            idle->told = tell->told;
+            idle->told_at = at;
+        }
+    } else if (const auto* told = std::get_if<TellUser>(&step.action)) {
+        if (IdleJob* idle = idle_job(ledger, told->job)) idle->notified = at;
     }
 }
 
@@ -60,6 +67,8 @@ std::string to_text(const Action& action) {
                 return (step.how == Ending::kCancel ? "cancel job " : "requeue job ") + step.label + " on " +
                        step.node;
             },
+            [](const TellJob& step) { return "note on job " + step.label; },
+            [](const TellUser& step) { return "write to the user of job " + step.label; },
         },
         action);
 }

@@ -55,7 +55,7 @@ struct NotifyJob {
     bool operator==(const NotifyJob&) const = default;
 };
 
-// Ends a borrower's job whose notice has run out.
+// Ends a borrower's job whose notice has run out, or a job that wastes its GPUs.
 struct EndJob {
     JobId job;
     std::string label;
@@ -67,7 +67,28 @@ struct EndJob {
     bool operator==(const EndJob&) const = default;
 };
 
-using Action = std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob>;
+// Writes into a job's AdminComment what its GPUs do.
+struct TellJob {
+    JobId job;
+    std::string label;
+    std::string rule;
+    std::string told;
+
+    bool operator==(const TellJob&) const = default;
+};
+
+// Writes a line to where the job's own output goes, for its user.
+struct TellUser {
+    JobId job;
+    std::string label;
+    std::string rule;
+    std::string message;
+
+    bool operator==(const TellUser&) const = default;
+};
+
+using Action =
+    std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob, TellJob, TellUser>;
 
 // One step and why it is taken, in one sentence that an admin understands.
 struct Step {
@@ -103,6 +124,7 @@ struct Plan {
     std::vector<Step> steps;
     Ledger ledger;
     std::vector<RuleReport> rules;  // in the order of the policy
+    std::vector<JobUse> uses;       // of the jobs that a rule on idle GPUs watches, by job
 
     bool operator==(const Plan&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/model/gpu_use.h"
 #include "policies/model/ledger.h"
 #include "policies/model/units.h"
 
@@ -40,11 +41,12 @@ struct Node {
     std::vector<GpuPool> gpus;          // by type
     std::vector<std::string> features;  // active ones, sorted
     std::uint32_t weight = 1;
-    std::string block;        // leaf switch of Slurm's tree topology; empty where none is configured
-    std::string reservation;  // a reservation that is not Weir's and covers it now or soon; empty if none
-    bool planned = false;     // backfill has planned it for a waiting job
-    bool completing = false;  // a job that has ended is still being cleaned up
-    std::uint32_t jobs = 0;   // running and completing jobs on it
+    std::string block;          // leaf switch of Slurm's tree topology; empty where none is configured
+    std::string nvlink_domain;  // of NVLinks that span nodes, as GPU telemetry tells; empty if none
+    std::string reservation;    // a reservation that is not Weir's and covers it now or soon; empty if none
+    bool planned = false;       // backfill has planned it for a waiting job
+    bool completing = false;    // a job that has ended is still being cleaned up
+    std::uint32_t jobs = 0;     // running and completing jobs on it
 
     bool operator==(const Node&) const = default;
 };
@@ -100,12 +102,15 @@ struct Job {
     std::string user;
     std::uint32_t uid = 0;
     std::string account;
+    std::string qos;
     std::vector<PartitionIndex> partitions;  // pending: all it may use; else the one it runs in
     JobState state = JobState::kPending;
     WaitsFor waits_for = WaitsFor::kOther;
     std::string reason;  // Slurm's own word, e.g. "Resources"
     std::uint32_t priority = 0;
-    int count = 1;  // pending array: tasks that may still start, its own %limit counted in
+    int count = 1;      // pending array: tasks that may still start, its own %limit counted in
+    bool batch = true;  // else interactive: salloc or srun
+    bool suspended = false;
     bool requeueable = false;
     std::optional<NoticeSignal> notice;  // that it asked for
     std::string reservation;             // that it names; empty if none
@@ -144,7 +149,10 @@ struct Snapshot {
     std::vector<Partition> partitions;
     std::vector<Job> jobs;
     std::vector<Reservation> reservations;
-    Duration backfill_cycle{};  // how long backfill's last cycle took, rounded up (sdiag)
+    std::vector<GpuUse> gpu_uses;       // by (job, node, index); empty where no telemetry is configured
+    std::vector<Duration> gpu_windows;  // ascending
+    Duration sample_period{};           // how often GPUs are looked at; zero: never
+    Duration backfill_cycle{};          // how long backfill's last cycle took, rounded up (sdiag)
     Ledger ledger;
 
     // Position of the node or partition of that name; absent if there is none. O(log n).

@@ -34,6 +34,7 @@ struct Quantity {
 using Gpus = Quantity<struct GpusTag>;
 using GpuSeconds = Quantity<struct GpuSecondsTag>;
 using Bytes = Quantity<struct BytesTag>;
+using Watts = Quantity<struct WattsTag>;
 
 constexpr GpuSeconds operator*(Gpus gpus, Duration time) {
     return GpuSeconds{gpus.value * time.count()};

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/config/common_keys.h"
+
+#include <chrono>
+
+#include "plugin/config/words.h"
+
+namespace weir::config {
+
+std::optional<policies::Mode> read_mode(const Value& value) {
+    return value.one_of<policies::Mode>({{"advise", policies::Mode::kAdvise}, {"act", policies::Mode::kAct}});
+}
+
+void read_seconds(const Value& value, Duration& into) {
+    const auto read = value.as("a duration", [](std::string_view text) { return read_duration(text, {}); });
+    if (read) into = std::chrono::duration_cast<Duration>(*read);
+}
+
+void read_percent(const Value& value, int most, int& into) {
+    keep(value.as("a percentage",
+                  [&](std::string_view text) -> Read<int> {
+                      if (!text.ends_with('%'))
+                          return tl::unexpected(quoted(text) + " has no unit (try " + std::string(text) +
+                                                "%)");
+                      const auto number = read_count(text.substr(0, text.size() - 1));
+                      if (!number || *number > most)
+                          return tl::unexpected(quoted(text) + " is not a whole percentage from 0% to " +
+                                                std::to_string(most) + "%");
+                      return number;
+                  }),
+         into);
+}
+
+void read_names(const Value& value, std::string_view wanted, ReadName read, std::vector<std::string>& into) {
+    value.list(wanted, [&](const Value& entry) { into.push_back(entry.as("a name", read).value_or("")); });
+}
+
+}  // namespace weir::config

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugin/config/reader.h"
+#include "policies/model/mode.h"
+#include "policies/model/units.h"
+
+namespace weir::config {
+
+using ReadName = Read<std::string> (*)(std::string_view);
+
+// Copies what was read, if anything was.
+template <class From, class To>
+void keep(std::optional<From> value, To& into) {
+    if (value) into = *std::move(value);
+}
+
+// "advise" or "act".
+std::optional<policies::Mode> read_mode(const Value& value);
+
+void read_seconds(const Value& value, Duration& into);
+
+// "5%", from 0% to `most`.
+void read_percent(const Value& value, int most, int& into);
+
+// A list of names. One that cannot be read is kept as an empty text: the others keep their places in the
+// file.
+void read_names(const Value& value, std::string_view wanted, ReadName read, std::vector<std::string>& into);
+
+}  // namespace weir::config
