@@ -67,6 +67,19 @@ class Taker {
         return step.how == Ending::kCancel ? slurm::cancel_job(step.label) : slurm::requeue_job(step.label);
     }
 
+    Result<void> operator()(const TellJob& step) const {
+        const auto job = slurm::find_job(step.job.value);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!job->running) return {};
+        slurm::JobChange change;
+        change.admin_comment = job_submit::token::tell(job->admin_comment, snapshot_.at, step.told);
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const TellUser& step) const {
+        return slurm::write_to_user(step.job.value, step.message);
+    }
+
   private:
     // What follows does not depend on it: a job that cannot be told is in the journal all the same.
     void tell(const std::string& label, const slurm::JobWhereabouts& job, const std::string& sentence) const {

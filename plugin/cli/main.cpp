@@ -37,6 +37,7 @@ struct Options {
     std::string socket;
     std::string config;
     std::string job;
+    std::string by = "job";
     std::string file;
     std::vector<std::string> rules;
     bool all = false;
@@ -114,6 +115,13 @@ int show(const Options& options, const json& request, std::string (*print)(const
     return converse(options, request, kQuestionPatience, [&](const json& result, const cli::SocketPlace&) {
         return print(result, look_at(STDOUT_FILENO));
     });
+}
+
+int show_idle(const Options& options) {
+    return converse(options, {{"ask", "idle"}}, kQuestionPatience,
+                    [&](const json& result, const cli::SocketPlace&) {
+                        return cli::print_idle(result, options.by, look_at(STDOUT_FILENO));
+                    });
 }
 
 int explain(const Options& options) {
@@ -196,6 +204,10 @@ int run(int argc, char** argv) {
     command("loans", "which nodes are lent, since when and why", [](const Options& o) {
         return show(o, {{"ask", "loans"}}, cli::print_loans);
     });
+    command("idle", "jobs that hold GPUs and do not use them", show_idle)
+        ->add_option("--by", options.by, "add up by job, user, account or partition")
+        ->check(CLI::IsMember({"job", "user", "account", "partition"}))
+        ->type_name("WHAT");
     command("explain", "why a job waits, or what becomes of it", explain)
         ->add_option("JOBID", options.job, "as squeue shows it: 17, 17_4")
         ->required()

@@ -13,6 +13,8 @@ namespace weir::cli {
 std::string print_status(const json& status, const Look& look);
 std::string print_plan(const json& plan, const Look& look);
 std::string print_loans(const json& loans, const Look& look);
+// `by` is job, user, account or partition: the waste of idle GPUs, worst first.
+std::string print_idle(const json& idle, const std::string& by, const Look& look);
 std::string print_explain(const json& explained, const Look& look);
 
 // What an order has brought about. `done` is weirctld's answer to it, `status` what it says afterwards; null
@@ -24,6 +26,9 @@ std::string print_return(const std::vector<std::string>& rules, const json& stat
 // Sentences about the rules that do not simply work: what they want and why they do not get it, and whose
 // mode is not `mode` (empty: no matter).
 std::string print_rule_notes(const json& rules, const std::string& mode, const Look& look);
+
+// What is wrong with the samples of GPUs; else empty.
+std::string print_telemetry(const json& telemetry, const Look& look);
 
 // A remark where what is shown is older than a minute; else empty.
 std::string print_age(const json& answer, const Look& look);

@@ -150,9 +150,16 @@ std::string print_status(const json& status, const Look& look) {
                         look);
     text += print_health(status, look);
     if (!time_of(member_of(status, "cycle"), "at")) return text;
+    text += print_telemetry(member_of(status, "telemetry"), look);
     const json& rules = member_of(status, "rules");
     text += "\n" + print_partitions(member_of(status, "partitions"), look);
-    if (rules.empty()) return text + "\nweir.yaml has no rule.\n";
+    if (const json& telemetry = member_of(status, "telemetry"); number_of(telemetry, "gpus_wasted") > 0)
+        text += "\n" + wrapped("",
+                               std::to_string(number_of(telemetry, "gpus_wasted")) + " of " +
+                                   counted(number_of(telemetry, "gpus_watched"), "GPU") +
+                                   " that jobs hold are wasted: see `weir idle`.",
+                               2, look);
+    if (rules.empty()) return text + "\nweir.yaml has no lending rule.\n";
     text += "\n" + print_rules(rules, look);
     const std::string notes = print_rule_notes(rules, mode, look);
     return notes.empty() ? text : text + "\n" + notes;

@@ -116,7 +116,8 @@ SlurmCheck ask_slurm(const config::Policy& policy) {
     std::ranges::sort(reservations);
     observe::UserNames users;
     const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-    check.findings = config::check_names(policy, observe::to_snapshot(tables, reservations, now, users));
+    check.findings =
+        config::check_names(policy, observe::to_snapshot(tables, reservations, now, users, false));
     check.cluster = session.cluster();
     check_installation(policy, *controller, session, check.findings);
     return check;

@@ -153,6 +153,7 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
     if (ask == "status") return answer_of(status_to_json(*view, reader));
     if (ask == "plan") return answer_of(plan_to_json(*view, reader));
     if (ask == "loans") return answer_of(loans_to_json(*view, reader));
+    if (ask == "idle") return answer_of(idle_to_json(*view, reader));
     if (ask == "explain") {
         if (!request.contains("job") || !request["job"].is_string())
             return bad_request("explain needs a member \"job\"");

@@ -10,6 +10,7 @@
 #include "plugin/controller/crash_point.h"
 #include "plugin/controller/heartbeat.h"
 #include "plugin/controller/ledger_file.h"
+#include "policies/idle/idle.h"
 #include "policies/lend/lend.h"
 
 namespace weir::controller {
@@ -41,6 +42,7 @@ Controller::Controller(Files files, config::Policy policy, const slurm::Session&
       shared_(shared),
       metrics_(metrics),
       journal_(files_.state / "journal.jsonl") {
+    follow_policy();
     const auto file = files_.state / "ledger.json";
     auto ledger = load_ledger(file);
     if (ledger) {
@@ -82,15 +84,27 @@ void Controller::reload() {
     if (*policy != policy_)
         spdlog::info("{} read anew: {} lending rules", files_.policy.string(), policy->lend.size());
     policy_ = std::move(*policy);
+    follow_policy();
     journal_.event(now(), "reload", "weirctld", "");
+}
+
+void Controller::follow_policy() {
+    const auto windows = policies::gpu_windows(policy_.idle);
+    telemetry_.use(observe::TelemetrySource{policy_.telemetry.prometheus, policy_.telemetry.match,
+                                            policy_.telemetry.agents, policy_.telemetry.period,
+                                            windows.empty() ? policy_.telemetry.period : windows.back()});
 }
 
 Result<void> Controller::observe(Snapshot& snapshot) {
     const auto start = Clock::now();
     auto loaded = tables_.refresh();
     if (loaded) {
-        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_);
+        snapshot =
+            observe::to_snapshot(tables_, reservation_names(policy_), now(), users_, !policy_.idle.empty());
         snapshot.ledger = ledger_;
+        snapshot.gpu_windows = policies::gpu_windows(policy_.idle);
+        if (policy_.telemetry.agents != 0) telemetry_.use(observe::agent_hosts(tables_));
+        if (policy_.telemetry.configured()) telemetry_.look(snapshot);
         std::erase_if(refused_until_, [&](const auto& entry) { return entry.second <= snapshot.at; });
         for (Job& job : snapshot.jobs) job.refused = refused_until_.contains(job.id);
     }
@@ -98,6 +112,27 @@ Result<void> Controller::observe(Snapshot& snapshot) {
     const Clock::duration took = Clock::now() - start;
     observe_time_ = std::min(took, std::exchange(last_observe_time_, took));
     return loaded;
+}
+
+// All rules, or those alone that act: what is only advised must leave no trace in the loans remembered. GPUs
+// are watched for rules that only advise, too; what these would do about them is left out.
+Plan Controller::decide(const Snapshot& snapshot, bool only_what_acts) const {
+    const auto left_out = [&](const auto& rule) {
+        return only_what_acts && (!policy_.acts(rule) || ledger_.paused);
+    };
+    std::vector<policies::LendRule> lending;
+    std::vector<std::string> serving;
+    for (const auto& rule : policy_.lend) {
+        if (!left_out(rule)) lending.push_back(rule);
+        serving.push_back(rule.to);
+    }
+    std::vector<policies::IdleRule> watching = policy_.idle;
+    for (auto& rule : watching) {
+        if (left_out(rule)) rule.then.clear();
+    }
+    Plan plan = policies::lend(snapshot, lending);
+    policies::idle(snapshot, watching, policy_.gpu_types, serving, plan);
+    return plan;
 }
 
 void Controller::cycle() {
@@ -112,14 +147,11 @@ void Controller::cycle() {
     problem_.clear();
 
     const auto start = Clock::now();
-    std::vector<policies::LendRule> acting;
-    for (const auto& rule : policy_.lend) {
-        if (policy_.acts(rule) && !ledger_.paused) acting.push_back(rule);
-    }
-    view->plan = policies::lend(view->snapshot, policy_.lend);
-    // What is only advised must leave no trace in what is remembered, so it is planned apart.
-    const Plan to_take =
-        acting.size() == policy_.lend.size() ? view->plan : policies::lend(view->snapshot, acting);
+    const auto acts = [&](const auto& rule) { return policy_.acts(rule) && !ledger_.paused; };
+    view->plan = decide(view->snapshot, false);
+    const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts)
+                             ? view->plan
+                             : decide(view->snapshot, true);
     view->decide_time = Clock::now() - start;
     view->observe_time = observe_time_;
     view->cluster = session_.cluster();
@@ -129,8 +161,9 @@ void Controller::cycle() {
     view->private_data = tables_.private_data();
     write_heartbeat(view->snapshot, to_take);
     last_failures_ = std::exchange(failures_, {});
-    act(view->snapshot, to_take, acting);
+    act(view->snapshot, to_take);
     view->ledger = ledger_;
+    view->telemetry = telemetry_.state();
     view->failures = failures_;
     metrics_.update(*view);
     shared_.publish(std::move(view));
@@ -149,18 +182,16 @@ void Controller::fail(const std::string& problem) {
     shared_.publish(std::move(view));
 }
 
-void Controller::act(const Snapshot& snapshot, const Plan& plan,
-                     const std::vector<policies::LendRule>& rules) {
+void Controller::act(const Snapshot& snapshot, const Plan& plan) {
     if (!remember(plan.ledger)) return;
     for (const Step& step : plan.steps) {
-        if (shared_.stopped() || !take_step(snapshot, step, rules)) return;
+        if (shared_.stopped() || !take_step(snapshot, step)) return;
     }
 }
 
 // Whether the plan may go on.
-bool Controller::take_step(const Snapshot& snapshot, const Step& step,
-                           const std::vector<policies::LendRule>& rules) {
-    const auto taken = actuate::take(step, snapshot, rules, crash_point);
+bool Controller::take_step(const Snapshot& snapshot, const Step& step) {
+    const auto taken = actuate::take(step, snapshot, policy_.lend, crash_point);
     crash_point();
     const std::string error = taken ? "" : taken.error().message;
     journal_.step(now(), step, error);

@@ -9,6 +9,7 @@
 #include "plugin/controller/metrics.h"
 #include "plugin/controller/shared.h"
 #include "plugin/observe/observe.h"
+#include "plugin/observe/telemetry/telemetry.h"
 #include "plugin/slurm/session.h"
 
 namespace weir::controller {
@@ -34,8 +35,10 @@ class Controller {
     void take_orders(Time now);
     std::string carry_out(Order& order, Time now);
     Result<void> observe(Snapshot& snapshot);
-    void act(const Snapshot& snapshot, const Plan& plan, const std::vector<policies::LendRule>& rules);
-    bool take_step(const Snapshot& snapshot, const Step& step, const std::vector<policies::LendRule>& rules);
+    void follow_policy();
+    Plan decide(const Snapshot& snapshot, bool only_what_acts) const;
+    void act(const Snapshot& snapshot, const Plan& plan);
+    bool take_step(const Snapshot& snapshot, const Step& step);
     bool remember(const Ledger& ledger);
     void write_heartbeat(const Snapshot& snapshot, const Plan& plan);
     void fail(const std::string& problem);
@@ -49,6 +52,7 @@ class Controller {
     Journal journal_;
     slurm::Tables tables_;
     observe::UserNames users_;
+    observe::Telemetry telemetry_;
     Ledger ledger_;
     std::map<JobId, Time> refused_until_;  // jobs that Slurm would not let name the reservation
     std::uint64_t cycles_ = 0;

@@ -108,6 +108,44 @@ RuleState rule_from_json(const json& object) {
     return state;
 }
 
+json idle_to_json(const IdleJob& idle) {
+    json spells = json::array();
+    for (const GpuVerdict& spell : idle.spells)
+        spells.push_back({{"node", spell.node},
+                          {"index", spell.index},
+                          {"verdict", static_cast<int>(spell.verdict)},
+                          {"since", spell.since.time_since_epoch().count()}});
+    return {{"job", idle.job.value},
+            {"started", idle.started.time_since_epoch().count()},
+            {"spells", spells},
+            {"before_gpu_seconds", idle.before.value},
+            {"all_since", optional_time(idle.all_since)},
+            {"notified", optional_time(idle.notified)},
+            {"told", idle.told},
+            {"told_at", optional_time(idle.told_at)}};
+}
+
+IdleJob idle_from_json(const json& object) {
+    IdleJob idle;
+    idle.job = JobId{object.at("job").get<std::uint32_t>()};
+    idle.started = time_of(object.at("started"));
+    for (const json& spell : object.at("spells")) {
+        const int verdict = spell.at("verdict").get<int>();
+        if (verdict < 0 || verdict > static_cast<int>(Verdict::kHung)) continue;
+        idle.spells.push_back({spell.at("node"),
+                               spell.at("index").get<int>(),
+                               static_cast<Verdict>(verdict),
+                               time_of(spell.at("since")),
+                               {}});
+    }
+    idle.before = GpuSeconds{object.at("before_gpu_seconds").get<std::int64_t>()};
+    idle.all_since = optional_time_of(object, "all_since");
+    idle.notified = optional_time_of(object, "notified");
+    idle.told = object.at("told");
+    idle.told_at = optional_time_of(object, "told_at");
+    return idle;
+}
+
 // A descriptor that closes itself.
 class File {
   public:
@@ -140,11 +178,10 @@ std::string to_json(const Ledger& ledger) {
     for (const Loan& loan : ledger.loans) loans.push_back(loan_to_json(loan));
     json rules = json::array();
     for (const RuleState& state : ledger.rules) rules.push_back(rule_to_json(state));
-    return json{{"version", kVersion},
-                {"loans", loans},
-                {"rules", rules},
-                {"paused", ledger.paused},
-                {"paused_by", ledger.paused_by}}
+    json idle = json::array();
+    for (const IdleJob& job : ledger.idle) idle.push_back(idle_to_json(job));
+    return json{{"version", kVersion}, {"loans", loans},          {"rules", rules},
+                {"idle", idle},        {"paused", ledger.paused}, {"paused_by", ledger.paused_by}}
                .dump(1) +
            "\n";
 }
@@ -158,10 +195,14 @@ Result<Ledger> ledger_from_json(const std::string& text) {
         Ledger ledger;
         for (const json& loan : object.at("loans")) ledger.loans.push_back(loan_from_json(loan));
         for (const json& rule : object.at("rules")) ledger.rules.push_back(rule_from_json(rule));
+        if (object.contains("idle")) {  // not in those of before idle GPUs were watched
+            for (const json& job : object["idle"]) ledger.idle.push_back(idle_from_json(job));
+        }
         ledger.paused = object.at("paused");
         ledger.paused_by = object.at("paused_by");
         std::ranges::sort(ledger.loans, {}, [](const Loan& loan) { return std::tie(loan.rule, loan.node); });
         std::ranges::sort(ledger.rules, {}, &RuleState::rule);
+        std::ranges::sort(ledger.idle, {}, &IdleJob::job);
         return ledger;
     } catch (const json::exception& error) {
         return failure(error.what());

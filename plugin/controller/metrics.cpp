@@ -9,6 +9,7 @@
 
 #include <array>
 #include <charconv>
+#include <map>
 #include <set>
 #include <thread>
 #include <utility>
@@ -20,8 +21,9 @@ using prometheus::BuildCounter;
 using prometheus::BuildGauge;
 
 const char* kind_of(const Step& step) {
-    static constexpr const char* kKinds[] = {"set_reservation", "delete_reservation", "name_reservation",
-                                             "notify_job", "end_job"};
+    static constexpr const char* kKinds[] = {
+        "set_reservation", "delete_reservation", "name_reservation", "notify_job",
+        "end_job",         "tell_job",           "tell_user"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }
@@ -56,6 +58,21 @@ struct Metrics::Parts {
                                                            .Register(registry);
     prometheus::Family<prometheus::Counter>& steps =
         BuildCounter().Name("weir_steps_total").Help("Steps taken, by kind and outcome").Register(registry);
+    prometheus::Family<prometheus::Gauge>& gpus =
+        BuildGauge()
+            .Name("weir_gpus")
+            .Help("GPUs that running jobs hold and a rule watches, by partition and verdict")
+            .Register(registry);
+    prometheus::Family<prometheus::Counter>& wasted =
+        BuildCounter()
+            .Name("weir_wasted_gpu_seconds_total")
+            .Help("GPU-seconds that jobs held a GPU idle, empty or hung, by partition and account")
+            .Register(registry);
+    prometheus::Gauge& newest_sample = BuildGauge()
+                                           .Name("weir_newest_gpu_sample_timestamp_seconds")
+                                           .Help("When the newest sample of any GPU was taken; 0: none yet")
+                                           .Register(registry)
+                                           .Add({});
     prometheus::Gauge& last_cycle = BuildGauge()
                                         .Name("weir_last_cycle_timestamp_seconds")
                                         .Help("When the last good cycle looked at Slurm")
@@ -83,12 +100,43 @@ struct Metrics::Parts {
                                      .Help("1 while weir.yaml has errors and an older policy is in force")
                                      .Register(registry)
                                      .Add({});
-    std::set<std::string> rules;  // that have gauges
+    std::map<JobId, GpuSeconds> wasted_before;  // by the jobs of the cycle before
+    std::set<std::string> watched;              // partitions that have gauges
+    std::set<std::string> rules;                // that have gauges
     httplib::Server server;
     std::thread thread;
 
     prometheus::Gauge& nodes_of(const std::string& rule, const char* state) {
         return nodes.Add({{"rule", rule}, {"state", state}});
+    }
+
+    void update_gpus(const View& view) {
+        using Verdicts = std::array<int, static_cast<std::size_t>(Verdict::kHung) + 1>;
+        std::map<std::string, Verdicts> counts;
+        for (const std::string& partition : watched) counts[partition] = {};
+        std::map<JobId, GpuSeconds> now;
+        for (const JobUse& use : view.plan.uses) {
+            const Job* job = view.snapshot.job(use.job);
+            if (job == nullptr || job->partitions.empty()) continue;
+            const std::string& partition = view.snapshot.partitions[job->partitions.front()].name;
+            for (const GpuVerdict& gpu : use.gpus) ++counts[partition][static_cast<std::size_t>(gpu.verdict)];
+            const auto before = wasted_before.find(use.job);
+            const GpuSeconds grown =
+                use.wasted - (before != wasted_before.end() ? before->second : GpuSeconds{});
+            if (grown.value > 0)
+                wasted.Add({{"partition", partition}, {"account", job->account}})
+                    .Increment(static_cast<double>(grown.value));
+            now[use.job] = use.wasted;
+        }
+        wasted_before = std::move(now);
+        for (const auto& [partition, verdicts] : counts) {
+            watched.insert(partition);
+            for (std::size_t verdict = 0; verdict < verdicts.size(); ++verdict)
+                gpus.Add({{"partition", partition}, {"verdict", to_text(static_cast<Verdict>(verdict))}})
+                    .Set(verdicts[verdict]);
+        }
+        const auto newest = view.telemetry.newest;
+        newest_sample.Set(newest ? static_cast<double>(newest->time_since_epoch().count()) : 0);
     }
 
     // A rule that weir.yaml no longer has.
@@ -140,6 +188,7 @@ void Metrics::update(const View& view) {
         parts_->free_gpus.Add({{"rule", rule.rule}}).Set(rule.borrower_free_gpus);
     }
     for (const std::string& rule : gone) parts_->forget(rule);
+    parts_->update_gpus(view);
     parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
     parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
     parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());

@@ -4,6 +4,7 @@
 #include <slurm/slurm.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <span>
 #include <string_view>
@@ -60,6 +61,63 @@ json rule_to_json(const View& view, const RuleReport& report) {
             {"problem", report.problem}};
 }
 
+json telemetry_to_json(const View& view) {
+    if (!view.policy.telemetry.configured()) return nullptr;
+    std::size_t watched = 0;
+    std::size_t known = 0;
+    std::size_t wasted = 0;
+    for (const JobUse& use : view.plan.uses) {
+        watched += use.gpus.size();
+        known += use.gpus.size() - static_cast<std::size_t>(
+                                       std::ranges::count(use.gpus, Verdict::kUnknown, &GpuVerdict::verdict));
+        wasted += static_cast<std::size_t>(use.wasting());
+    }
+    return {
+        {"source", view.policy.telemetry.prometheus.empty() ? "agents" : view.policy.telemetry.prometheus},
+        {"period_seconds", view.policy.telemetry.period.count()},
+        {"answered", optional_seconds(view.telemetry.at)},
+        {"took_seconds", view.telemetry.seconds},
+        {"newest_sample", optional_seconds(view.telemetry.newest)},
+        {"problem", view.telemetry.problem},
+        {"gpus", view.telemetry.gpus},
+        {"gpus_watched", watched},
+        {"gpus_known", known},
+        {"gpus_wasted", wasted}};
+}
+
+// One for each kind of verdict on the job's GPUs: how many, and one's evidence.
+std::vector<std::string> gpu_sentences(const JobUse& use) {
+    std::map<Verdict, std::vector<const GpuVerdict*>> kinds;
+    for (const GpuVerdict& gpu : use.gpus) kinds[gpu.verdict].push_back(&gpu);
+    std::vector<std::string> sentences;
+    for (const auto& [verdict, gpus] : kinds)
+        sentences.push_back(std::to_string(gpus.size()) + " of its " + std::to_string(use.gpus.size()) +
+                            (use.gpus.size() == 1 ? " GPU: " : " GPUs: ") + to_text(verdict) + ", as " +
+                            gpus.front()->node + " GPU " + std::to_string(gpus.front()->index) + " (" +
+                            gpus.front()->evidence + ")");
+    return sentences;
+}
+
+json use_to_json(const Snapshot& snapshot, const JobUse& use, const Job& job) {
+    json gpus = json::array();
+    for (const GpuVerdict& gpu : use.gpus) {
+        gpus.push_back({{"node", gpu.node},
+                        {"index", gpu.index},
+                        {"verdict", to_text(gpu.verdict)},
+                        {"since", is_waste(gpu.verdict) ? json(seconds(gpu.since)) : json(nullptr)},
+                        {"evidence", gpu.evidence}});
+    }
+    return {{"job", job.label},
+            {"user", job.user},
+            {"account", job.account},
+            {"partition", job.partitions.empty() ? "" : snapshot.partitions[job.partitions.front()].name},
+            {"rule", use.rule},
+            {"gpus_wasted", use.wasting()},
+            {"wasted_gpu_seconds", use.wasted.value},
+            {"told", job.told},
+            {"gpus", gpus}};
+}
+
 json partition_to_json(const View& view, const std::set<std::string_view>& lent_nodes,
                        const Partition& partition) {
     int idle = 0, lent = 0, gpus = 0, gpus_used = 0, gpus_lent = 0;
@@ -105,6 +163,10 @@ json step_to_json(const Step& step) {
                 object["rule"] = action.rule;
             } else if constexpr (std::is_same_v<Taken, NameReservation>) {
                 object["kind"] = "name_reservation";
+                object["rule"] = action.rule;
+                object["job"] = action.job.value;
+            } else if constexpr (std::is_same_v<Taken, TellJob> || std::is_same_v<Taken, TellUser>) {
+                object["kind"] = std::is_same_v<Taken, TellJob> ? "tell_job" : "tell_user";
                 object["rule"] = action.rule;
                 object["job"] = action.job.value;
             } else {
@@ -154,7 +216,8 @@ json status_to_json(const View& view, const Reader& reader) {
               {"observe_seconds", view.observe_time.count()},
               {"decide_seconds", view.decide_time.count()}}},
             {"partitions", partitions},
-            {"rules", rules}};
+            {"rules", rules},
+            {"telemetry", telemetry_to_json(view)}};
 }
 
 json plan_to_json(const View& view, const Reader& reader) {
@@ -210,6 +273,25 @@ json loans_to_json(const View& view, const Reader& reader) {
     return {{"at", seconds(view.snapshot.at)}, {"loans", loans}};
 }
 
+json idle_to_json(const View& view, const Reader& reader) {
+    if (view.policy.idle.empty())
+        return refusal("bad_request", "weir.yaml has no rule on idle GPUs (idle:), so none is watched");
+    json jobs = json::array();
+    std::size_t hidden = 0;
+    for (const JobUse& use : view.plan.uses) {
+        const Job* job = view.snapshot.job(use.job);
+        if (job == nullptr) continue;
+        if (may_see(view, reader, {use.job}))
+            jobs.push_back(use_to_json(view.snapshot, use, *job));
+        else
+            ++hidden;
+    }
+    return {{"at", seconds(view.snapshot.at)},
+            {"telemetry", telemetry_to_json(view)},
+            {"jobs", jobs},
+            {"hidden", hidden}};
+}
+
 json explain_to_json(const View& view, const Reader& reader, const std::string& name) {
     std::vector<const Job*> found;
     for (const Job& job : view.snapshot.jobs) {
@@ -222,6 +304,13 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         return refusal("no_job", "no pending or running job " + name +
                                      (reader.privileged ? "" : " that you may see") +
                                      "; one that has ended is in `sacct -j " + name + "`");
+    const auto sentences = [&](const Job& job) {
+        auto why = policies::explain(view.snapshot, view.policy.lend, view.plan, job);
+        const auto use = std::ranges::lower_bound(view.plan.uses, job.id, {}, &JobUse::job);
+        if (use != view.plan.uses.end() && use->job == job.id)
+            for (std::string& sentence : gpu_sentences(*use)) why.push_back(std::move(sentence));
+        return why;
+    };
     constexpr std::size_t kMost = 20;
     json jobs = json::array();
     for (const Job* job : std::span(found).first(std::min(kMost, found.size()))) {
@@ -235,7 +324,7 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
                                   : job->state == JobState::kRunning ? "RUNNING"
                                                                      : "COMPLETING"},
                         {"reason", job->reason},
-                        {"why", policies::explain(view.snapshot, view.policy.lend, view.plan, *job)}});
+                        {"why", sentences(*job)}});
     }
     return {{"at", seconds(view.snapshot.at)},
             {"jobs", jobs},

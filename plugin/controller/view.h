@@ -7,6 +7,7 @@
 #include <string>
 
 #include "plugin/config/policy.h"
+#include "plugin/observe/telemetry/telemetry.h"
 #include "policies/model/plan.h"
 #include "policies/model/snapshot.h"
 
@@ -31,6 +32,7 @@ struct View {
     Plan plan;
     Ledger ledger;  // as it is remembered after acting
     std::vector<Failure> failures;
+    observe::TelemetryState telemetry;
     std::uint64_t cycle = 0;
     std::chrono::duration<double> period{};
     std::chrono::duration<double> observe_time{};
@@ -57,6 +59,7 @@ nlohmann::ordered_json refusal(const std::string& code, const std::string& why);
 nlohmann::ordered_json status_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json plan_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json loans_to_json(const View& view, const Reader& reader);
+nlohmann::ordered_json idle_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json explain_to_json(const View& view, const Reader& reader, const std::string& job);
 
 nlohmann::ordered_json step_to_json(const Step& step);

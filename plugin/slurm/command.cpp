@@ -129,6 +129,12 @@ Result<void> signal_job(const std::string& job, int signal, bool batch_only) {
                    "signalling job " + job);
 }
 
+Result<void> write_to_user(std::uint32_t job_id, const std::string& message) {
+    std::string text = message;
+    return outcome(slurm_notify_job(job_id, text.data()),
+                   "writing to the user of job " + std::to_string(job_id));
+}
+
 Result<void> requeue_job(const std::string& job) {
     std::string id = job;
     job_array_resp_msg_t* raw = nullptr;

@@ -90,6 +90,29 @@ GpuCounts parse_gres(std::string_view text) {
     return counts;
 }
 
+std::vector<GpuIndices> parse_gpu_indices(std::string_view text) {
+    constexpr std::string_view kIndex = "(IDX:";
+    constexpr int kMost = 4096;
+    std::vector<GpuIndices> found;
+    for (std::string_view entry : split_top_level(text, ',')) {
+        const auto begin = entry.find(kIndex);
+        const auto pools = parse_gres(entry.substr(0, begin)).pools;
+        if (begin == std::string_view::npos || pools.size() != 1) continue;
+        GpuIndices gpus{pools.front().type, {}};
+        const auto list = entry.substr(begin + kIndex.size());
+        for (std::string_view range : split_any(list.substr(0, list.find(')')), ",")) {
+            const auto ends = split_any(range, "-");
+            const auto first = number(ends.front());
+            const auto last = ends.size() > 1 ? number(ends[1]) : first;
+            if (!first || !last || *last >= kMost) continue;
+            for (int index = *first; index <= *last; ++index) gpus.indices.push_back(index);
+        }
+        std::ranges::sort(gpus.indices);
+        found.push_back(std::move(gpus));
+    }
+    return found;
+}
+
 int total_gpus(const std::vector<GpuPool>& pools) {
     const long sum = std::accumulate(pools.begin(), pools.end(), 0L,
                                      [](long total, const GpuPool& pool) { return total + pool.total; });

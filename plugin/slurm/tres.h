@@ -21,6 +21,18 @@ struct GpuCounts {
 // A GPU without a number counts as one. Null and empty say nothing. Numbers may carry K, M (times 1024).
 GpuCounts parse_gres(std::string_view text);
 
+// GPUs of one type that a job holds on a node.
+struct GpuIndices {
+    std::string type;
+    std::vector<int> indices;  // Slurm's IDX, ascending
+
+    bool operator==(const GpuIndices&) const = default;
+};
+
+// Reads a job's allocation on one node: "gpu:h100:2(IDX:0-1),gpu:a100:1(IDX:4)". GPUs without an IDX, which
+// have no device file, are left out, as is what cannot be read.
+std::vector<GpuIndices> parse_gpu_indices(std::string_view text);
+
 // The sum over all types.
 int total_gpus(const std::vector<GpuPool>& pools);
 

@@ -43,6 +43,8 @@ Result<NvmlLibrary> NvmlLibrary::open(std::string path) {
 #define WEIR_NVML_FIND(name) find(library.handle_.get(), #name, functions->name);
     WEIR_NVML_FUNCTIONS(WEIR_NVML_FIND)
 #undef WEIR_NVML_FIND
+    find(library.handle_.get(), "nvmlDeviceGetGpuFabricInfo", functions->nvmlDeviceGetGpuFabricInfo);
+    find(library.handle_.get(), "nvmlDeviceGetGpuFabricInfoV", functions->nvmlDeviceGetGpuFabricInfoV);
     functions->nvmlErrorString =
         reinterpret_cast<decltype(&::nvmlErrorString)>(dlsym(library.handle_.get(), "nvmlErrorString"));
     const nvmlReturn_t status = functions->nvmlInit_v2();

@@ -13,7 +13,8 @@ namespace weir::topology {
 // is absent is normal on a node without GPUs. Not to be carried over a fork.
 class NvmlLibrary {
   public:
-    // `path` as dlopen takes it; by default what WEIR_NVML names, else libnvidia-ml.so.1.
+    // `path` as dlopen takes it; by default what WEIR_NVML names, else libnvidia-ml.so.1. The
+    // error's code is NVML's status, and 0 where there is no library.
     static Result<NvmlLibrary> open(std::string path = {});
 
     const NvmlFunctions& call() const { return *functions_; }

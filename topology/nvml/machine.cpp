@@ -5,6 +5,8 @@
 #include <array>
 #include <map>
 
+#include "topology/nvml/device.h"
+
 namespace weir::topology {
 namespace {
 
@@ -17,12 +19,6 @@ PciAddress address_of(const nvmlPciInfo_t& pci) {
 std::int64_t lane_speed(unsigned int version) {
     if (version <= 1) return 20'000;
     return version <= 6 ? 25'000 : 50'000;  // NVML counts 2 to 6 for NVLink 2.0 to 4.0, 7 for 5.0
-}
-
-// "1g.10gb" of "NVIDIA H100 80GB HBM3 MIG 1g.10gb".
-std::string profile_of(const std::string& name) {
-    const auto mig = name.find("MIG ");
-    return mig == std::string::npos ? name : name.substr(mig + 4);
 }
 
 class NvmlMachine {
@@ -58,8 +54,8 @@ class NvmlMachine {
     void gpu(nvmlDevice_t device, const PciAddress& address) {
         Gpu gpu;
         gpu.place.address = address;
-        gpu.model = name_of(device);
-        gpu.uuid = uuid_of(device);
+        gpu.model = name_of(call_, device);
+        gpu.uuid = uuid_of(call_, device);
         gpu.memory = memory_of(device);
         unsigned int minor = 0;
         if (call_.nvmlDeviceGetMinorNumber(device, &minor) == NVML_SUCCESS)
@@ -68,16 +64,6 @@ class NvmlMachine {
         at_[address] = reading_.machine.gpus.size();
         devices_.push_back(device);
         reading_.machine.gpus.push_back(std::move(gpu));
-    }
-
-    std::string name_of(nvmlDevice_t device) const {
-        std::array<char, NVML_DEVICE_NAME_V2_BUFFER_SIZE> name{};
-        return call_.nvmlDeviceGetName(device, name.data(), name.size()) == NVML_SUCCESS ? name.data() : "";
-    }
-
-    std::string uuid_of(nvmlDevice_t device) const {
-        std::array<char, NVML_DEVICE_UUID_V2_BUFFER_SIZE> uuid{};
-        return call_.nvmlDeviceGetUUID(device, uuid.data(), uuid.size()) == NVML_SUCCESS ? uuid.data() : "";
     }
 
     Bytes memory_of(nvmlDevice_t device) const {
@@ -89,18 +75,12 @@ class NvmlMachine {
 
     std::vector<MigInstance> mig_of(nvmlDevice_t device) const {
         std::vector<MigInstance> found;
-        unsigned int mode = NVML_DEVICE_MIG_DISABLE;
-        unsigned int pending = 0;
-        unsigned int most = 0;
-        if (call_.nvmlDeviceGetMigMode(device, &mode, &pending) != NVML_SUCCESS ||
-            mode != NVML_DEVICE_MIG_ENABLE ||
-            call_.nvmlDeviceGetMaxMigDeviceCount(device, &most) != NVML_SUCCESS)
-            return found;
-        for (unsigned int index = 0; index < most; ++index) {
-            nvmlDevice_t instance = nullptr;
-            if (call_.nvmlDeviceGetMigDeviceHandleByIndex(device, index, &instance) != NVML_SUCCESS) continue;
-            found.push_back({uuid_of(instance), profile_of(name_of(instance)), memory_of(instance)});
-        }
+        bool on = false;
+        read_mig_mode(call_, device, on);
+        if (!on) return found;
+        for (nvmlDevice_t instance : mig_instances(call_, device))
+            found.push_back(
+                {uuid_of(call_, instance), profile_of(name_of(call_, instance)), memory_of(instance)});
         return found;
     }
 

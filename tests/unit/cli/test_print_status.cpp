@@ -74,7 +74,7 @@ TEST_CASE("status says first that Weir is paused and does not work", "[cli]") {
           "inference     56    12     2      310/448         16\n"
           "train         64    10     2      400/512         16\n"
           "\n"
-          "weir.yaml has no rule.\n");
+          "weir.yaml has no lending rule.\n");
 }
 
 TEST_CASE("status before the first cycle says so and nothing else", "[cli]") {

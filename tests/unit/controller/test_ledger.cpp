@@ -38,7 +38,16 @@ Ledger full_ledger() {
     state.lend_after = at(1320);
     state.last_write = at(1021);
     state.held_home = true;
-    return {{lent, leaving}, {state}, true, "root"};
+    IdleJob idle;
+    idle.job = JobId{17};
+    idle.started = at(500);
+    idle.spells = {{"t1", 3, weir::Verdict::kHung, at(600), ""}};
+    idle.before = weir::GpuSeconds{90};
+    idle.all_since = at(700);
+    idle.notified = at(710);
+    idle.told = "1 hung of 1 GPU";
+    idle.told_at = at(705);
+    return {{lent, leaving}, {state}, {idle}, true, "root"};
 }
 
 class Folder {

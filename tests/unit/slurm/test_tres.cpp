@@ -94,3 +94,16 @@ TEST_CASE("reading survives any text", "[slurm][tres]") {
         CHECK(count_array_tasks(text) >= 0);
     }
 }
+
+TEST_CASE("the GPUs that a job holds on a node are told by index", "[tres]") {
+    using weir::slurm::GpuIndices;
+    using weir::slurm::parse_gpu_indices;
+    CHECK(parse_gpu_indices("gpu:h100:3(IDX:0,6-7)") == std::vector{GpuIndices{"h100", {0, 6, 7}}});
+    CHECK(parse_gpu_indices("gpu:h100:2(IDX:0-1),gpu:a100:1(IDX:4),nic:1(IDX:0)") ==
+          std::vector{GpuIndices{"h100", {0, 1}}, GpuIndices{"a100", {4}}});
+    CHECK(parse_gpu_indices("gpu:2(IDX:2-3)") == std::vector{GpuIndices{"", {2, 3}}});
+    for (const char* text : {"", "gpu:2(CNT:2)", "gpu:2", "shard:h100:2(IDX:0-1)", "gpu(", ")(IDX:1"})
+        CHECK(parse_gpu_indices(text).empty());
+    CHECK(parse_gpu_indices("gpu:1(IDX:)") == std::vector{GpuIndices{"", {}}});
+    CHECK(parse_gpu_indices("gpu:1(IDX:0-99999999)") == std::vector{GpuIndices{"", {}}});
+}

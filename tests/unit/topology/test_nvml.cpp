@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
+#include "tests/unit/topology/fake_nvml.h"
 #include "topology/nvml/machine.h"
 
 using namespace weir;
@@ -13,32 +7,11 @@ using namespace weir::topology;
 
 namespace {
 
-// The fake of tests/fake/nvml, telling what `facts` say, for as long as this lives.
-class FakeNvml {
-  public:
-    explicit FakeNvml(const std::string& facts) {
-        std::string name = (std::filesystem::temp_directory_path() / "weir-nvml-XXXXXX").string();
-        const int descriptor = ::mkstemp(name.data());
-        REQUIRE(descriptor >= 0);
-        ::close(descriptor);
-        path_ = name;
-        std::ofstream(path_) << facts;
-        ::setenv("WEIR_FAKE_NVML", path_.c_str(), 1);
-    }
-    ~FakeNvml() {
-        ::unsetenv("WEIR_FAKE_NVML");
-        std::filesystem::remove(path_);
-    }
-
-    Result<Reading> read() const {
-        const auto library = NvmlLibrary::open(FAKE_NVML);
-        if (!library) return tl::make_unexpected(library.error());
-        return read_nvml(*library);
-    }
-
-  private:
-    std::filesystem::path path_;
-};
+Result<Reading> read() {
+    const auto library = FakeNvml::open();
+    if (!library) return tl::make_unexpected(library.error());
+    return read_nvml(*library);
+}
 
 std::string error_of(const Result<Reading>& reading) {
     return reading ? "none" : reading.error().message;
@@ -53,7 +26,7 @@ TEST_CASE("GPUs are read from NVML, by PCI address", "[nvml]") {
         {"pci": "0000:1a:00.0", "name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-1", "minor": 0, "memory": 1024,
          "mig": [{"name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "uuid": "MIG-1", "memory": 128}],
          "links": [{"to": "0000:3b:00.0", "version": 6}, {"to": "0000:3b:00.0", "version": 6}]}]})");
-    const auto reading = nvml.read();
+    const auto reading = read();
     REQUIRE(reading);
     CHECK(reading->remarks.empty());
     Machine wanted;
@@ -81,7 +54,7 @@ TEST_CASE("GPUs that NVSwitches join are linked at what both have", "[nvml]") {
     };
     const FakeNvml nvml(R"({"gpus": [)" + gpu(1, 6) + "," + gpu(2, 6) + "," + gpu(3, 0) + "," + gpu(4, 5) +
                         "]}");
-    const auto reading = nvml.read();
+    const auto reading = read();
     REQUIRE(reading);
     CHECK(reading->machine.links ==
           std::vector<GpuLink>{{0, 1, 6, true, 150'000}, {0, 3, 5, true, 125'000}, {1, 3, 5, true, 125'000}});
@@ -89,7 +62,7 @@ TEST_CASE("GPUs that NVSwitches join are linked at what both have", "[nvml]") {
 
 TEST_CASE("a GPU that fell off the bus is told of, and the others are read", "[nvml]") {
     const FakeNvml nvml(R"({"gpus": [{"pci": "0000:01:00.0", "gone": true}, {"pci": "0000:02:00.0"}]})");
-    const auto reading = nvml.read();
+    const auto reading = read();
     REQUIRE(reading);
     CHECK(reading->remarks == std::vector<std::string>{"GPU 0 is left out: GPU is lost (15)"});
     REQUIRE(reading->machine.gpus.size() == 1);
@@ -100,7 +73,7 @@ TEST_CASE("what an old driver does not answer stays open", "[nvml]") {
     const FakeNvml nvml(R"({"gpus": [{"pci": "0000:01:00.0", "name": "Tesla K80"}],
         "status": {"nvmlDeviceGetMinorNumber": 13, "nvmlDeviceGetMigMode": 13, "nvmlDeviceGetNvLinkState": 3,
                    "nvmlDeviceGetMemoryInfo": 999}})");
-    const auto reading = nvml.read();
+    const auto reading = read();
     REQUIRE(reading);
     Gpu wanted;
     wanted.model = "Tesla K80";
@@ -110,9 +83,9 @@ TEST_CASE("what an old driver does not answer stays open", "[nvml]") {
 
 TEST_CASE("NVML that does not work is an error with its reason", "[nvml]") {
     const FakeNvml unloaded(R"({"gpus": [], "status": {"nvmlInit_v2": 9}})");
-    CHECK(error_of(unloaded.read()) == std::string("NVML: ") + FAKE_NVML + ": Driver Not Loaded (9)");
+    CHECK(error_of(read()) == std::string("NVML: ") + FAKE_NVML + ": Driver Not Loaded (9)");
     const FakeNvml silent(R"({"gpus": [], "status": {"nvmlDeviceGetCount_v2": 999}})");
-    CHECK(error_of(silent.read()) == "NVML cannot count the GPUs: Unknown Error (999)");
+    CHECK(error_of(read()) == "NVML cannot count the GPUs: Unknown Error (999)");
     const auto missing = NvmlLibrary::open("libweir-no-such-library.so.1");
     REQUIRE_FALSE(missing);
     CHECK(missing.error().message.starts_with(
