@@ -33,9 +33,12 @@ Candidates::Candidates(const Decision& decision, const RuleWork& work)
     for (NodeIndex node = 0; node < snapshot_.nodes.size(); ++node) {
         if (work.land.is_owners[node] == 0) continue;
         const bool idle = decision.idle_at_home(node);
-        Block& block = blocks_[snapshot_.nodes[node].block];
-        ++block.owner_nodes;
-        block.free += idle;
+        Group& group = group_of(node);
+        for (Unit* unit : {group.block, group.domain}) {
+            if (unit == nullptr) continue;
+            ++unit->owner_nodes;
+            unit->free += idle;
+        }
         if (!idle || decision.claimed[node] != 0 || lent[node] != 0 || work.land.is_lendable[node] == 0)
             continue;
         if (reached[node] != nullptr) {
@@ -43,11 +46,11 @@ Candidates::Candidates(const Decision& decision, const RuleWork& work)
             kept_out_by_ = reached[node]->name;
             continue;
         }
-        block.nodes.push_back(node);
+        group.nodes.push_back(node);
         all_.push_back(node);
     }
-    for (auto& [name, block] : blocks_)
-        std::ranges::stable_sort(block.nodes, {}, [&](NodeIndex node) {
+    for (auto& [names, group] : groups_)
+        std::ranges::stable_sort(group.nodes, {}, [&](NodeIndex node) {
             return std::tuple(powered_down(node), snapshot_.nodes[node].weight, node);
         });
     left_ = static_cast<int>(all_.size());
@@ -58,34 +61,48 @@ bool Candidates::powered_down(NodeIndex node) const {
 }
 
 std::optional<NodeIndex> Candidates::pick(const std::function<bool(NodeIndex)>& suits) {
-    using Rank = std::tuple<bool, bool, int, std::uint32_t, NodeIndex>;
+    using Rank = std::tuple<bool, bool, bool, int, int, std::uint32_t, NodeIndex>;
     std::optional<Rank> best;
-    Block* best_block = nullptr;
-    for (auto& [name, block] : blocks_) {
-        for (NodeIndex node : block.nodes) {
+    for (auto& [names, group] : groups_) {
+        const auto breaks = [](const Unit* unit) { return unit != nullptr && unit->whole(); };
+        const auto free = [](const Unit* unit) { return unit != nullptr ? unit->free : 0; };
+        for (NodeIndex node : group.nodes) {
             if (taken_[node] != 0 || !suits(node)) continue;
-            const bool known = !name.empty();
-            const Rank rank{powered_down(node), known && block.free == block.owner_nodes,
-                            known ? block.free : 0, snapshot_.nodes[node].weight, node};
-            if (!best || rank < *best) {
-                best = rank;
-                best_block = &block;
-            }
+            const Rank rank{powered_down(node),
+                            breaks(group.domain),
+                            breaks(group.block),
+                            free(group.domain),
+                            free(group.block),
+                            snapshot_.nodes[node].weight,
+                            node};
+            if (!best || rank < *best) best = rank;
             break;
         }
     }
     if (!best) return std::nullopt;
-    const NodeIndex node = std::get<4>(*best);
-    taken_[node] = 1;
-    --best_block->free;
-    --left_;
+    const NodeIndex node = std::get<6>(*best);
+    mark(node, true);
     return node;
 }
 
 void Candidates::put_back(NodeIndex node) {
-    taken_[node] = 0;
-    ++blocks_[snapshot_.nodes[node].block].free;
-    ++left_;
+    mark(node, false);
+}
+
+void Candidates::mark(NodeIndex node, bool taken) {
+    taken_[node] = taken ? 1 : 0;
+    const Group& group = group_of(node);
+    for (Unit* unit : {group.block, group.domain})
+        if (unit != nullptr) unit->free += taken ? -1 : 1;
+    left_ += taken ? -1 : 1;
+}
+
+Candidates::Group& Candidates::group_of(NodeIndex index) {
+    const Node& node = snapshot_.nodes[index];
+    auto [place, fresh] = groups_.try_emplace({node.block, node.nvlink_domain});
+    if (fresh && !node.block.empty()) place->second.block = &blocks_[node.block];
+    if (fresh && !node.nvlink_domain.empty()) place->second.domain = &domains_[node.nvlink_domain];
+    return place->second;
 }
 
 }  // namespace weir::policies

@@ -11,7 +11,8 @@
 namespace weir::policies {
 
 // The idle nodes that a rule may lend, handed out so that the owner's largest contiguous capacity stays
-// whole: smallest first by (powered down, breaks a whole block, free owner nodes in its block, weight, name).
+// whole: smallest first by (powered down, breaks a whole NVLink domain, breaks a whole block, free owner
+// nodes in its domain, and in its block, weight, name).
 class Candidates {
   public:
     Candidates(const Decision& decision, const RuleWork& work);
@@ -27,16 +28,27 @@ class Candidates {
     const std::vector<NodeIndex>& all() const { return all_; }
 
   private:
-    struct Block {
-        bool whole = true;  // every owner node of it was free to begin with
+    // Owner nodes that belong together: a leaf switch's, or an NVLink domain's.
+    struct Unit {
         int owner_nodes = 0;
-        int free = 0;                  // owner nodes idle and not lent
-        std::vector<NodeIndex> nodes;  // candidates: by (powered down, weight, name)
+        int free = 0;  // idle and not lent
+
+        bool whole() const { return free == owner_nodes; }
     };
+    // Candidates that differ in nothing but themselves.
+    struct Group {
+        Unit* block = nullptr;         // nullptr: of none that is known
+        Unit* domain = nullptr;        // as `block`
+        std::vector<NodeIndex> nodes;  // by (powered down, weight, name)
+    };
+    Group& group_of(NodeIndex node);
+    void mark(NodeIndex node, bool taken);
     bool powered_down(NodeIndex node) const;
 
     const Snapshot& snapshot_;
-    std::map<std::string, Block> blocks_;  // "" holds nodes of no known block
+    std::map<std::string, Unit> blocks_;
+    std::map<std::string, Unit> domains_;
+    std::map<std::pair<std::string, std::string>, Group> groups_;  // by block and domain
     std::vector<NodeIndex> all_;
     NodeFlags taken_;
     int left_ = 0;

@@ -33,13 +33,16 @@ def _parser():
     up.add_argument("--slurm-conf-extra", metavar="FILE",
                     help="lines that win over the lab's slurm.conf (Key=value or Key+=value)")
     up.add_argument("--layout", metavar="FILE.json", help="nodes and partitions, see README.md")
+    up.add_argument("--telemetry", metavar="SECONDS", type=int, default=0,
+                    help="run weir-agent on every node with GPUs, with a sample each so many seconds, "
+                         "and a Prometheus at 127.0.0.1:9090 that scrapes them")
     run = verb("run", "run a command inside; its exit status is the lab's")
     run.add_argument("--user", default="root", help="alice, bob, carol, serve or root")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     gpu = verb("gpu", "say what a GPU does")
     gpu.add_argument("node")
     gpu.add_argument("index", type=int)
-    gpu.add_argument("state", choices=("busy", "idle", "hung", "gone"))
+    gpu.add_argument("state", choices=("busy", "idle", "empty", "hung", "gone"))
     kill = verb("kill", "send a signal to a daemon")
     kill.add_argument("--signal", default="KILL", help="its name (%(default)s)")
     kill.add_argument("daemon", metavar="DAEMON[@NODE]")
@@ -67,7 +70,7 @@ def _up(options):
     if options.policy:
         options.policy = os.path.abspath(options.policy)
     Lab.up(options.dir, options.nodes, options.gpus, options.policy, options.weir,
-           options.scheduler, layout, extra, report=lambda line: print(line, flush=True))
+           options.scheduler, layout, extra, telemetry=options.telemetry, report=lambda line: print(line, flush=True))
     where = "" if options.dir == default_directory() else f" --dir {options.dir}"
     print(f"lab: ready. Try: {sys.argv[0]} run{where} --user alice sbatch --gpus=8 "
           f"--wrap 'sleep 60'; {sys.argv[0]} run{where} sinfo; {sys.argv[0]} down{where}")

@@ -66,8 +66,8 @@ def merge(keys, lines):
     return rest
 
 
-def slurm_conf(directory, layout, plugin_dir, extra):
-    """slurm.conf; `extra` is a list of lines that win over the lab's own."""
+def slurm_conf(directory, layout, plugin_dir, extra, addresses=None):
+    """slurm.conf; `extra` is a list of lines that win over the lab's own, `addresses` each node's NodeAddr."""
     keys = settings(directory, plugin_dir)
     if layout.get("topology"):
         keys["TopologyPlugin"] = "topology/tree"
@@ -78,10 +78,11 @@ def slurm_conf(directory, layout, plugin_dir, extra):
         names = expand(kind["names"])
         ports = str(port) if len(names) == 1 else f"[{port}-{port + len(names) - 1}]"
         port += len(names)
+        address = ",".join(addresses[name] for name in names) if addresses else "127.0.0.1"
         cpus = int(kind.get("cpus", 64))
         sockets = 2 if cpus % 2 == 0 else 1
         lines.append(
-            f"NodeName={kind['names']} NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports}"
+            f"NodeName={kind['names']} NodeHostname=localhost NodeAddr={address} Port={ports}"
             f" CPUs={cpus} Sockets={sockets} CoresPerSocket={cpus // sockets} ThreadsPerCore=1"
             f" RealMemory={kind.get('memory', 512000)} Weight={kind.get('weight', 1)}"
             + (f" Gres=gpu:{kind['gpus']}" if kind.get("gpus") else "")

@@ -2,16 +2,18 @@
 """The daemons of a lab: how each is started, and how its processes are recognised.
 
 A specification is {"argv", "env", "user", "log", "cwd"}; the names are munged, mariadbd, slurmdbd,
-slurmctld, slurmd@NODE and weirctld.
+slurmctld, slurmd@NODE and weirctld; with telemetry prometheus and weir-agent@NODE.
 """
 
 import os
 
+from . import telemetry
 from .users import DATABASE_USER
 
 
-def specifications(directory, nodes, environment, weir):
-    """All of a lab's daemons, by name; weirctld's only where a build directory gives one."""
+def specifications(directory, nodes, environment, weir, layout, period):
+    """All of a lab's daemons, by name; weirctld's only where a build directory gives one, those of
+    telemetry only where it has a period."""
     common = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
               "SLURM_CONF": f"{directory}/etc/slurm.conf", "TMPDIR": f"{directory}/tmp"}
     controller = f"{directory}/weir/bin/weirctld"
@@ -44,6 +46,8 @@ def specifications(directory, nodes, environment, weir):
     }
     for node in nodes:
         every[f"slurmd@{node}"] = one(f"slurmd@{node}", "root", "slurmd", "-D", "-N", node)
+    if period:
+        every |= telemetry.specifications(directory, layout, period, one)
     if weir and os.access(f"{weir}/bin/weirctld", os.X_OK):
         every["weirctld"] = one("weirctld", "slurm", controller)
     return every

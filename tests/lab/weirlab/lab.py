@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from . import daemons, layout as layouts, stages, users
+from . import daemons, layout as layouts, stages, telemetry as telemetries, users
 from .errors import CommandError, LabError, LabTimeout
 from .namespace import Namespace
 from .queries import Queries
@@ -34,12 +34,13 @@ class Lab(Queries):
 
     @classmethod
     def up(cls, directory=None, nodes=8, gpus=8, policy=None, weir=None, scheduler="backfill",
-           layout=None, slurm_conf=(), env=None, report=lambda line: None):
+           layout=None, slurm_conf=(), env=None, telemetry=0, report=lambda line: None):
         """Starts a lab and returns when every node is idle; on any failure nothing is left.
 
         `policy` is the text or the path of a weir.yaml, `weir` a build directory with bin/ and
         lib/, `layout` a dict (weirlab.layout), `slurm_conf` lines that win over the lab's,
-        `env` goes to every daemon and every `run`.
+        `env` goes to every daemon and every `run`; with `telemetry`, a number of seconds, each
+        node with GPUs has a weir-agent with that period, and a Prometheus scrapes them.
         """
         directory = os.path.abspath(directory or default_directory())
         if scheduler not in ("backfill", "weir", "stock"):
@@ -52,6 +53,8 @@ class Lab(Queries):
         layout = layouts.check(dict(layout) if layout else layouts.default(nodes, gpus))
         accounts = stages.check_accounts(layout.get("accounts", users.ACCOUNTS))
         names = layouts.node_names(layout)
+        if telemetry:
+            telemetries.check(weir)
         if policy is not None and "\n" not in policy:
             with open(policy, encoding="utf-8") as file:
                 policy = file.read()
@@ -63,9 +66,11 @@ class Lab(Queries):
         lab = cls(Namespace.start(directory, weir))
         try:
             environment = _passed_on() | dict(env or {})
-            lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir),
-                         "environment": environment, "nodes": names, "weir": weir}
-            stages.files(lab, layout, policy, weir, scheduler, slurm_conf)
+            lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir, layout,
+                                                         telemetry),
+                         "environment": environment, "nodes": names, "weir": weir,
+                         "addresses": telemetries.addresses(layout) if telemetry else {}}
+            stages.files(lab, layout, policy, weir, scheduler, slurm_conf, telemetry)
             lab.write("lab.json", json.dumps(lab.facts), mode=0o644)
             stages.munge(lab)
             done(f"its own namespaces in {directory}, munge")
@@ -77,6 +82,9 @@ class Lab(Queries):
             done("slurmctld")
             stages.nodes(lab, names, lambda up: None)
             done(f"{len(names)} nodes idle")
+            if telemetry:
+                stages.gpu_telemetry(lab)
+                done("weir-agents, Prometheus")
             lab.namespace.complete()
         except BaseException:
             lab.down()
@@ -242,8 +250,18 @@ class Lab(Queries):
             raise LabError(f"{message}\nthe end of the log of {name}:\n"
                            f"{self.log(name, 20) or '(empty)'}") from error
 
+    def agent_address(self, node):
+        """host:port of a node's agent, as seen inside."""
+        return f"{self.facts['addresses'][node]}:{telemetries.AGENT_PORT}"
+
+    def promql(self, expression):
+        """What the lab's Prometheus answers: a list of {"metric", "value"}."""
+        answer = self.run(["curl", "-sf", "--data-urlencode", f"query={expression}",
+                           f"http://{telemetries.PROMETHEUS}/api/v1/query"]).stdout
+        return json.loads(answer)["data"]["result"]
+
     def gpu(self, node, index, state):
-        """Records what a GPU does, for whoever reads gpu/NODE/INDEX inside."""
+        """Says what a GPU does: the fake NVML reads gpu/NODE/INDEX inside."""
         if node not in self.facts["nodes"]:
             raise LabError(f"the lab has no node {node!r}")
         os.makedirs(self.path(f"gpu/{node}"), exist_ok=True)

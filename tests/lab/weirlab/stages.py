@@ -6,14 +6,14 @@ import re
 import shutil
 import stat
 
-from . import config, daemons, users
+from . import config, daemons, telemetry, users
 from .errors import LabError
 
 _SYSTEM_TABLES = "/usr/share/mysql/mysql_system_tables.sql"
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
-def files(lab, layout, policy, weir, scheduler, extra):
+def files(lab, layout, policy, weir, scheduler, extra, period):
     """Configuration, plugins and GPU device files."""
     directory, etc = lab.directory, lab.path("etc")
     plugin_dir = config.STOCK_PLUGINS
@@ -21,7 +21,8 @@ def files(lab, layout, policy, weir, scheduler, extra):
         plugin_dir = f"{directory}/plugins:{plugin_dir}"
         extra = _plugins(lab, weir, scheduler) + list(extra)
     texts = {
-        "slurm.conf": config.slurm_conf(directory, layout, plugin_dir, extra),
+        "slurm.conf": config.slurm_conf(directory, layout, plugin_dir, extra,
+                                        telemetry.addresses(layout) if period else None),
         "gres.conf": config.gres_conf(directory, layout),
         "slurmdbd.conf": config.slurmdbd_conf(directory),
         "cgroup.conf": "CgroupPlugin=cgroup/v1\n",
@@ -36,6 +37,9 @@ def files(lab, layout, policy, weir, scheduler, extra):
     for name, text in texts.items():
         lab.write(f"etc/{name}", text, owner="slurm",
                   mode=0o600 if name == "slurmdbd.conf" else 0o644)
+    if period:
+        for path, text in telemetry.files(directory, layout, period).items():
+            lab.write(path, text)
     most = max((config.gpu_count(kind) for kind in layout["nodes"]), default=0)
     for index in range(most):
         _device(lab.path(f"dev/nvidia{index}"), index)
@@ -127,6 +131,18 @@ def nodes(lab, names, report):
               suspect=lambda: f"slurmd@{sorted(set(names) - registered())[0]}")
 
 
+def gpu_telemetry(lab):
+    """An agent for each node, and Prometheus once they answer."""
+    names = [name for name in lab.facts["daemons"] if name.startswith("weir-agent@")]
+    for name in names:
+        lab.start(name)
+    for name in names:
+        url = f"http://{lab.agent_address(name.partition('@')[2])}/metrics"
+        lab.ready(name, lambda url=url: "DCGM_FI_DEV_POWER_USAGE" in lab.run(["curl", "-sf", url]).stdout, 30)
+    lab.start("prometheus")
+    lab.ready("prometheus", lambda: lab.promql("DCGM_FI_DEV_POWER_USAGE"), 60)
+
+
 def check_accounts(accounts):
     strangers = {name for people in accounts.values() for name in people} - set(users.PEOPLE)
     if strangers:
@@ -135,5 +151,5 @@ def check_accounts(accounts):
     return accounts
 
 
-def daemon_table(lab, names, environment, weir):
-    return daemons.specifications(lab.directory, names, environment, weir)
+def daemon_table(lab, names, environment, weir, layout, period):
+    return daemons.specifications(lab.directory, names, environment, weir, layout, period)

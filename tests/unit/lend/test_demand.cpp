@@ -303,6 +303,21 @@ TEST_CASE("leftovers of broken blocks are lent before a whole block is broken", 
     CHECK(lent_nodes(lend(world.snapshot(), {small_rule()}).ledger) == Names{"t1", "t4", "t6"});
 }
 
+TEST_CASE("a broken NVLink domain is lent from before a whole one, in whichever block it is", "[lend]") {
+    World world = small_world(6);
+    for (auto& [name, node] : world.nodes) {
+        if (name[0] != 't') continue;
+        node.block = "a";
+        node.nvlink_domain = name < "t4" ? "rack1" : "rack2";
+    }
+    world.running(1, "inference", {"i1", "i2"}, 8);
+    world.running(2, "train", {"t5"}, 8);
+    world.pending(41, "inference", 1, 8);
+    CHECK(lent_nodes(lend(world.snapshot(), {small_rule()}).ledger) == Names{"t4"});
+    world.pending(42, "inference", 2, 8);
+    CHECK(lent_nodes(lend(world.snapshot(), {small_rule()}).ledger) == Names{"t1", "t4", "t6"});
+}
+
 TEST_CASE("awake nodes and light ones are lent first", "[lend]") {
     World world = small_world(3);
     world.running(1, "inference", {"i1", "i2"}, 8);
