@@ -70,7 +70,7 @@ class GpuReader {
   private:
     bool good(nvmlReturn_t status) {
         if (driver_gone(status) || status == NVML_ERROR_GPU_IS_LOST) trouble_ = status;
-        answered_ |= status == NVML_SUCCESS;
+        answered_ |= status != NVML_ERROR_UNKNOWN && status != NVML_ERROR_FUNCTION_NOT_FOUND;
         unknown_ |= status == NVML_ERROR_UNKNOWN;
         return status == NVML_SUCCESS;
     }
