@@ -42,6 +42,7 @@ struct Options {
     std::vector<std::string> rules;
     bool all = false;
     std::string from;
+    std::string node;
     bool as_gres_conf = false;
     bool as_dot = false;
 };
@@ -142,7 +143,11 @@ int check(const Options& options) {
 }
 
 int show_topology(const Options& options) {
-    const auto reading = cli::machine_from(options.from);
+    if (!options.node.empty() && !options.from.empty())
+        return complain(kBadUse, "a node and --from exclude each other");
+    const auto reading = options.node.empty()
+                             ? cli::machine_from(options.from)
+                             : cli::machine_of_node(options.node, cli::agent_port(options.config));
     if (!reading) return complain(kRefused, reading.error().message);
     for (const std::string& remark : reading->remarks) complain(kFine, remark);
     const Machine& machine = reading->machine;
@@ -216,7 +221,8 @@ int run(int argc, char** argv) {
         ->add_option("FILE", options.file, "default: weir.yaml beside slurm.conf")
         ->type_name("");
     CLI::App* shape =
-        command("topology", "what this machine is made of: cores, GPUs, NICs, links", show_topology);
+        command("topology", "what a machine is made of: cores, GPUs, NICs, links", show_topology);
+    shape->add_option("NODE", options.node, "another node, through its weir-agent")->type_name("");
     shape->add_option("--from", options.from, "an XML file of hwloc's or NCCL's instead")->type_name("FILE");
     CLI::Option* gres_conf = shape->add_flag("--gres-conf", options.as_gres_conf, "as lines for gres.conf");
     shape->add_flag("--dot", options.as_dot, "as a picture for Graphviz")->excludes(gres_conf);

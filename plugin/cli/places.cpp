@@ -24,6 +24,12 @@ std::filesystem::path policy_file(const std::string& named) {
     return folder / "weir.yaml";
 }
 
+int agent_port(const std::string& policy_named) {
+    constexpr int kUsual = 9810;
+    const auto policy = config::load(policy_file(policy_named));
+    return policy && policy->telemetry.agents != 0 ? policy->telemetry.agents : kUsual;
+}
+
 SocketPlace control_socket(const std::string& named, const std::string& policy_named) {
     if (!named.empty()) return {named, "was given with --socket", {}};
     if (const std::string path = variable("WEIR_SOCKET"); !path.empty())

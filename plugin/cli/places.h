@@ -11,6 +11,9 @@ namespace weir::cli {
 // /etc/slurm. Slurm's library is not asked: it ends the process where slurm.conf is unusable.
 std::filesystem::path policy_file(const std::string& named);
 
+// The port of weir-agents that the policy file says, else 9810.
+int agent_port(const std::string& policy_named);
+
 // Where weirctld listens, and what is worth knowing about that should it not answer.
 struct SocketPlace {
     std::string path;

@@ -134,6 +134,20 @@ Result<JobWhereabouts> find_job(std::uint32_t job_id) {
     return JobWhereabouts{};
 }
 
+Result<std::string> node_address(const std::string& node) {
+    std::string name = node;
+    node_info_msg_t* raw = nullptr;
+    if (slurm_load_node_single(&raw, name.data(), SHOW_ALL) != SLURM_SUCCESS)
+        return failure("asking slurmctld for node " + node + ": " + last_error(), errno);
+    const NodesMessage nodes(raw);
+    for (std::uint32_t i = 0; i < nodes->record_count; ++i) {
+        const node_info_t& info = nodes->node_array[i];
+        if (info.name != nullptr && node == info.name)
+            return std::string(info.node_addr != nullptr ? info.node_addr : info.name);
+    }
+    return failure("Slurm knows no node " + node);
+}
+
 std::vector<std::string> expand_hosts(const std::string& expression) {
     std::vector<std::string> names;
     hostlist_t list = slurm_hostlist_create(expression.c_str());

@@ -57,6 +57,9 @@ struct JobWhereabouts {
 };
 Result<JobWhereabouts> find_job(std::uint32_t job_id);
 
+// NodeAddr of a node; a failure if Slurm knows none of that name or does not answer.
+Result<std::string> node_address(const std::string& node);
+
 // The names in "t[1-3],i7".
 std::vector<std::string> expand_hosts(const std::string& expression);
 

@@ -17,7 +17,7 @@ ALLOWED = {
     "topology/nccl": ["policies/model", "topology/reading.h", "topology/xml", "plugin/result.h"],
     "topology/nvml": ["policies/model", "topology/reading.h", "plugin/result.h"],
     "topology/live": ["topology/reading.h", "topology/hwloc", "topology/nvml", "plugin/result.h"],
-    "topology/show": ["policies/model"],
+    "topology/show": ["policies/model", "plugin/result.h"],
     "topology/agent": ["topology/live", "topology/nvml", "topology/show", "topology/hwloc", "topology/reading.h", "plugin/result.h"],
     "plugin": [],
     "plugin/config": ["policies"],

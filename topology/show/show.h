@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
+#include "plugin/result.h"
 #include "policies/model/machine.h"
 
 namespace weir::topology {
@@ -15,6 +17,9 @@ std::string to_tree(const Machine& machine, int width);
 // The same for programs, whose shape weir(1) tells. What a source does not know is null or left out of its
 // list.
 nlohmann::json to_json(const Machine& machine);
+
+// Reads what to_json wrote, as an agent serves it.
+Result<Machine> from_json(std::string_view text);
 
 // For `dot -Tsvg`.
 std::string to_dot(const Machine& machine);

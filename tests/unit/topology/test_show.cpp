@@ -115,3 +115,27 @@ TEST_CASE("numbers in a row are a range", "[topology_show]") {
     CHECK(ranges({3}) == "3");
     CHECK(ranges({0, 1, 2, 5, 7, 8}) == "0-2,5,7-8");
 }
+
+TEST_CASE("a machine is read back from its JSON, and what is none is an error", "[show]") {
+    Machine machine;
+    machine.name = "node";
+    machine.packages = {{0, "Xeon"}};
+    machine.numa = {{0, 0, Bytes{1 << 30}}, {1, std::nullopt, {}}};
+    machine.cores = {{0, {0, 64}}, {std::nullopt, {1}}};
+    Gpu gpu;
+    gpu.minor = 3;
+    gpu.uuid = "GPU-1";
+    gpu.model = "NVIDIA H100 80GB HBM3";
+    gpu.memory = Bytes{80LL << 30};
+    gpu.place = {PciAddress{0, 0x3b, 0, 0}, PciAddress{0, 0x3a, 0, 0}, {PciAddress{0, 0x3a, 1, 0}}, 1};
+    gpu.mig = {{"MIG-1", "1g.10gb", Bytes{10LL << 30}}};
+    machine.gpus = {gpu, Gpu{}};
+    machine.nics = {{"mlx5_0", NicKind::kInfiniband, gpu.place}, {"", NicKind::kOther, {}}};
+    machine.links = {{0, 1, 18, true, 450'000}};
+    const auto read = from_json(to_json(machine).dump());
+    REQUIRE(read);
+    CHECK(*read == machine);
+    for (const char* text : {"", "[]", "{}", "{\"packages\": 3}"}) CHECK_FALSE(from_json(text));
+    machine.links[0].b = 2;
+    CHECK(from_json(to_json(machine).dump()).error().message == "a link from GPU 0 to 2 of 2");
+}
