@@ -6,11 +6,10 @@
 
 namespace weir::topology {
 
-// What hwloc discovered of this machine, with all that NVML knows of its GPUs. Where NVML is absent or fails a
-// remark says so, unless there is no GPU.
-Reading with_gpus(Reading discovered, const Result<NvmlLibrary>& nvml);
+// What hwloc discovered of this machine, with all that NVML knows of its GPUs; a remark where NVML fails.
+Reading with_gpus(Reading discovered, const NvmlLibrary& nvml);
 
-// This machine, as hwloc and NVML know it.
+// This machine, as hwloc and NVML know it. That there is no NVML is remarked upon where there are GPUs.
 Result<Reading> this_machine();
 
 }  // namespace weir::topology
