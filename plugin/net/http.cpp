@@ -38,6 +38,8 @@ class Request {
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(bounds.patience.count()));
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, problem_);
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+        // A server with few threads must not have one wait for what we shall not ask again soon.
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Request::take);
     }
@@ -112,7 +114,6 @@ void get_all(const std::vector<std::string>& urls, const Bounds& each, std::size
              const std::function<bool()>& stop) {
     set_up_curl();
     const Multi multi(curl_multi_init());
-    curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(at_once));
     std::vector<std::unique_ptr<Running>> running(urls.size());
     std::size_t next = 0;
     std::size_t under_way = 0;

@@ -6,16 +6,42 @@
 namespace weir::observe {
 namespace {
 
-template <class T>
-void keep_least(std::optional<T>& into, const std::optional<T>& value) {
-    if (value) into = into ? std::min(*into, *value) : *value;
+constexpr std::int8_t kNotTold = -1;
+
+std::uint32_t seconds(Time time) {
+    return static_cast<std::uint32_t>(std::max<std::int64_t>(time.time_since_epoch().count(), 0));
 }
-template <class T>
-void keep_most(std::optional<T>& into, const std::optional<T>& value) {
-    if (value) into = into ? std::max(*into, *value) : *value;
+
+Time time_of(std::uint32_t seconds) {
+    return Time(Duration(seconds));
 }
 
 }  // namespace
+
+void GpuHistory::Extremes::add(const Sample& sample) {
+    all_tell_power &= sample.power != kNotTold;
+    all_tell_processes &= sample.processes != kNotTold;
+    all_tell_utilisation &= sample.utilisation != kNotTold;
+    power_most = std::max(power_most, sample.power);
+    processes_most = std::max(processes_most, sample.processes);
+    utilisation_most = std::max(utilisation_most, sample.utilisation);
+    utilisation_least = any ? std::min(utilisation_least, sample.utilisation) : sample.utilisation;
+    any = true;
+}
+
+GpuWindow GpuHistory::Extremes::window(Duration length, std::int64_t covered) const {
+    GpuWindow window;
+    window.length = length;
+    window.covered = length.count() > 0 ? static_cast<int>(100 * covered / length.count()) : 0;
+    if (!any) return window;
+    if (all_tell_power) window.power_max = Watts{power_most};
+    if (all_tell_processes) window.processes_max = processes_most;
+    if (all_tell_utilisation) {
+        window.utilisation_min = utilisation_least;
+        window.utilisation_max = utilisation_most;
+    }
+    return window;
+}
 
 void GpuHistory::set_up(Duration longest, Duration period) {
     longest_ = longest;
@@ -28,10 +54,18 @@ void GpuHistory::record(const GpuReading& reading) {
     if (node.gpus.size() <= device) node.gpus.resize(device + 1);
     Gpu& gpu = node.gpus[device];
     if (!reading.utilisation && !reading.power && !reading.mig) return;  // as of one that is lost
-    if (!gpu.samples.empty() && reading.at <= gpu.samples.back().at) return;
-    gpu.samples.push_back({reading.at, reading.utilisation, reading.power, reading.processes});
+    const std::uint32_t at = seconds(reading.at);
+    if (!gpu.samples.empty() && at <= gpu.samples.back().at) return;
+    gpu.samples.push_back({at, static_cast<std::int32_t>(reading.power.value_or(Watts{kNotTold}).value),
+                           static_cast<std::int16_t>(std::min(reading.processes.value_or(kNotTold), 32'767)),
+                           static_cast<std::int8_t>(reading.utilisation.value_or(kNotTold))});
     // One sample from before the window says what was in its first moments.
-    while (gpu.samples.size() > 1 && gpu.samples[1].at < reading.at - longest_) gpu.samples.pop_front();
+    const std::uint32_t begin = seconds(reading.at - longest_);
+    while (gpu.first + 1 < gpu.samples.size() && gpu.samples[gpu.first + 1].at < begin) ++gpu.first;
+    if (2 * gpu.first > gpu.samples.size()) {
+        gpu.samples.erase(gpu.samples.begin(), gpu.samples.begin() + static_cast<std::ptrdiff_t>(gpu.first));
+        gpu.first = 0;
+    }
     if (!reading.model.empty()) gpu.model = reading.model;
     if (reading.power_limit) gpu.power_limit = reading.power_limit;
     gpu.mig = reading.mig;
@@ -53,14 +87,20 @@ void GpuHistory::look(Snapshot& snapshot) {
         if (const auto known = nodes_.find(node.name); known != nodes_.end())
             node.nvlink_domain = known->second.nvlink_domain;
     }
+    // GPUs of one job on one node follow one another.
+    const Job* job = nullptr;
+    const Node* node = nullptr;
+    auto known = nodes_.end();
     for (GpuUse& use : snapshot.gpu_uses) {
-        const Node& node = snapshot.nodes[use.node];
-        const auto known = nodes_.find(node.name);
-        const Job* job = snapshot.job(use.job);
+        if (job == nullptr || job->id != use.job) job = snapshot.job(use.job);
+        if (node != &snapshot.nodes[use.node]) {
+            node = &snapshot.nodes[use.node];
+            known = nodes_.find(node->name);
+        }
         if (known == nodes_.end() || job == nullptr) continue;
         auto& gpus = known->second.gpus;
         std::size_t in_slurm = 0;
-        for (const GpuPool& pool : node.gpus) in_slurm += static_cast<std::size_t>(pool.total);
+        for (const GpuPool& pool : node->gpus) in_slurm += static_cast<std::size_t>(pool.total);
         if (gpus.size() > in_slurm) {
             use.contradiction = "its node tells of GPU " + std::to_string(gpus.size() - 1) +
                                 ", and Slurm knows " + std::to_string(in_slurm);
@@ -74,63 +114,52 @@ void GpuHistory::look(const Snapshot& snapshot, const Job& job, Gpu& gpu, GpuUse
     if (gpu.samples.empty()) return;
     use.model = gpu.model;
     use.power_limit = gpu.power_limit;
-    use.sampled = std::min(gpu.samples.back().at, snapshot.at);
+    use.sampled = std::min(time_of(gpu.samples.back().at), snapshot.at);
     if (gpu.mig) use.contradiction = "it is split by MIG, and what its parts do is not measured";
     const Time started = job.started.value_or(snapshot.at);
     if (gpu.job != use.job || gpu.job_started != started) {
         gpu.job = use.job;
         gpu.job_started = started;
-        gpu.folded = started;
+        gpu.folded = seconds(started);
         gpu.since_start = {};
     }
-    for (const Sample& sample : gpu.samples) {
-        if (sample.at <= gpu.folded) continue;
-        fold(gpu.since_start, sample);
-        gpu.folded = sample.at;
-    }
-    use.since_start = gpu.since_start;
-    use.since_start.length = snapshot.at - started;
-    for (const Duration length : snapshot.gpu_windows)
-        use.windows.push_back(window(gpu, snapshot.at, length));
+    for (auto sample = gpu.samples.rbegin(); sample != gpu.samples.rend() && sample->at > gpu.folded;
+         ++sample)
+        gpu.since_start.add(*sample);
+    gpu.folded = std::max(gpu.folded, gpu.samples.back().at);
+    use.since_start = gpu.since_start.window(snapshot.at - started, 0);
+    use.windows = windows(gpu, snapshot);
 }
 
-void GpuHistory::fold(GpuWindow& window, const Sample& sample) {
-    keep_least(window.utilisation_min, sample.utilisation);
-    keep_most(window.utilisation_max, sample.utilisation);
-    keep_most(window.power_max, sample.power);
-    keep_most(window.processes_max, sample.processes);
-}
-
-// A sample stands for the time until the next one, but for no more than one and a half periods.
-GpuWindow GpuHistory::window(const Gpu& gpu, Time at, Duration length) const {
-    GpuWindow window;
-    window.length = length;
-    const Time begin = at - length;
-    const Duration reach = period_ + period_ / 2 + Duration{1};  // times are whole seconds
-    Duration covered{};
-    Time next = at;
-    bool all_tell_power = true;
-    bool all_tell_utilisation = true;
-    bool all_tell_processes = true;
-    for (auto sample = gpu.samples.rbegin(); sample != gpu.samples.rend() && next > begin; ++sample) {
-        if (sample->at > at) continue;
-        const Time until = std::min(next, sample->at + reach);
-        covered += std::max(until - std::max(sample->at, begin), Duration{});
-        next = sample->at;
-        if (sample->at < begin) break;
-        fold(window, *sample);
-        all_tell_power &= sample->power.has_value();
-        all_tell_utilisation &= sample->utilisation.has_value();
-        all_tell_processes &= sample->processes.has_value();
+// One way back in time for all windows, the shortest first. A sample stands for the time until the next one,
+// but for no more than one and a half periods.
+std::vector<GpuWindow> GpuHistory::windows(const Gpu& gpu, const Snapshot& snapshot) const {
+    const std::uint32_t at = seconds(snapshot.at);
+    const auto reach =
+        static_cast<std::uint32_t>((period_ + period_ / 2).count()) + 1;  // times are whole seconds
+    std::vector<GpuWindow> windows;
+    windows.reserve(snapshot.gpu_windows.size());
+    Extremes extremes;
+    std::int64_t covered = 0;
+    std::uint32_t next = at;
+    std::size_t index = gpu.samples.size();
+    while (index > gpu.first && gpu.samples[index - 1].at > at) --index;
+    for (const Duration length : snapshot.gpu_windows) {
+        const std::uint32_t begin = seconds(snapshot.at - length);
+        for (; index > gpu.first && gpu.samples[index - 1].at >= begin; --index) {
+            const Sample& sample = gpu.samples[index - 1];
+            covered += std::min(next, sample.at + reach) - sample.at;
+            next = sample.at;
+            extremes.add(sample);
+        }
+        std::int64_t first_moments = 0;  // of the window, for which the sample before it stands
+        if (index > gpu.first) {
+            const std::uint32_t until = std::min(next, gpu.samples[index - 1].at + reach);
+            first_moments = until > begin ? until - begin : 0;
+        }
+        windows.push_back(extremes.window(length, covered + first_moments));
     }
-    if (!all_tell_power) window.power_max.reset();
-    if (!all_tell_processes) window.processes_max.reset();
-    if (!all_tell_utilisation) {
-        window.utilisation_min.reset();
-        window.utilisation_max.reset();
-    }
-    window.covered = length.count() > 0 ? static_cast<int>(100 * covered / length) : 0;
-    return window;
+    return windows;
 }
 
 }  // namespace weir::observe

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <deque>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,30 +29,45 @@ class GpuHistory {
     std::optional<Time> newest() const { return newest_; }
 
   private:
+    // Small, since there are some sixty of each GPU; kNotTold where a reading does not say.
     struct Sample {
-        Time at{};
-        std::optional<int> utilisation;
-        std::optional<Watts> power;
-        std::optional<int> processes;
+        std::uint32_t at = 0;  // seconds since the epoch
+        std::int32_t power = 0;
+        std::int16_t processes = 0;
+        std::int8_t utilisation = 0;
+    };
+    // What samples have in common: extremes, and what one of them did not tell.
+    struct Extremes {
+        std::int32_t power_most = 0;
+        std::int16_t processes_most = 0;
+        std::int8_t utilisation_least = 0;
+        std::int8_t utilisation_most = 0;
+        bool any = false;
+        bool all_tell_power = true;
+        bool all_tell_processes = true;
+        bool all_tell_utilisation = true;
+
+        void add(const Sample& sample);
+        GpuWindow window(Duration length, std::int64_t covered) const;
     };
     struct Gpu {
-        std::deque<Sample> samples;  // ascending
+        std::vector<Sample> samples;  // ascending; at the front those of before `first` are over
+        std::size_t first = 0;
         std::string model;
         std::optional<Watts> power_limit;
         bool mig = false;
         JobId job;  // whose time `since_start` is about
         Time job_started{};
-        Time folded{};  // the newest sample in `since_start`
-        GpuWindow since_start;
+        std::uint32_t folded = 0;  // the newest sample in `since_start`
+        Extremes since_start;
     };
     struct NodeGpus {
         std::vector<Gpu> gpus;  // by device
         std::string nvlink_domain;
     };
 
-    static void fold(GpuWindow& window, const Sample& sample);
     void look(const Snapshot& snapshot, const Job& job, Gpu& gpu, GpuUse& use) const;
-    GpuWindow window(const Gpu& gpu, Time at, Duration length) const;
+    std::vector<GpuWindow> windows(const Gpu& gpu, const Snapshot& snapshot) const;
 
     std::unordered_map<std::string, NodeGpus> nodes_;
     Duration longest_{};
