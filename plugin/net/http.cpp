@@ -37,7 +37,6 @@ class Request {
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(bounds.patience.count()));
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, problem_);
-        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
         // A server with few threads must not have one wait for what we shall not ask again soon.
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
