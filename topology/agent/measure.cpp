@@ -13,8 +13,6 @@
 
 #include "topology/nvml/sample.h"
 
-extern char** environ;
-
 namespace weir::agent {
 namespace {
 
