@@ -97,7 +97,7 @@ void Controller::follow_policy() {
 
 Result<void> Controller::observe(Snapshot& snapshot) {
     const auto start = Clock::now();
-    auto loaded = tables_.refresh();
+    auto loaded = tables_.refresh(!policy_.idle.empty());
     if (loaded) {
         snapshot =
             observe::to_snapshot(tables_, reservation_names(policy_), now(), users_, !policy_.idle.empty());

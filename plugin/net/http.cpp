@@ -48,15 +48,16 @@ class Request {
     CURL* handle() const { return easy_.get(); }
 
     Result<std::string> outcome(CURLcode code) {
+        const std::string place = url_.substr(0, url_.find('?'));
         if (too_long_)
-            return failure(url_ + ": answers with more than " + std::to_string(bounds_.most_bytes) +
+            return failure(place + ": answers with more than " + std::to_string(bounds_.most_bytes) +
                            " bytes");
         if (code != CURLE_OK)
-            return failure(url_ + ": " + (problem_[0] != '\0' ? problem_ : curl_easy_strerror(code)));
+            return failure(place + ": " + (problem_[0] != '\0' ? problem_ : curl_easy_strerror(code)));
         long status = 0;
         curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
         if (status != 200)
-            return failure(url_ + ": answers " + std::to_string(status) + beginning(),
+            return failure(place + ": answers " + std::to_string(status) + beginning(),
                            static_cast<int>(status));
         return std::move(body_);
     }

@@ -78,7 +78,7 @@ Result<void> Tables::load_configuration() {
     return {};
 }
 
-Result<void> Tables::refresh() {
+Result<void> Tables::refresh(bool job_details) {
     if (!configuration_known_) {
         if (auto loaded = load_configuration(); !loaded) return loaded;
     }
@@ -95,13 +95,14 @@ Result<void> Tables::refresh() {
     });
     if (!loaded) return loaded;
     const auto at = std::chrono::steady_clock::now();
-    const bool whole = at - jobs_loaded_whole_ >= kReasonsAge;
+    const bool whole = at - jobs_loaded_whole_ >= kReasonsAge || job_details != jobs_in_detail_;
     if (whole) jobs_.reset();
-    loaded = refresh_table(jobs_, "jobs", [](time_t since, job_info_msg_t** raw) {
-        return slurm_load_jobs(since, raw, SHOW_ALL);
+    loaded = refresh_table(jobs_, "jobs", [&](time_t since, job_info_msg_t** raw) {
+        return slurm_load_jobs(since, raw, job_details ? SHOW_ALL | SHOW_DETAIL : SHOW_ALL);
     });
     if (!loaded) return loaded;
     if (whole) jobs_loaded_whole_ = at;
+    jobs_in_detail_ = job_details;
     const auto cycle = load_backfill_cycle();
     if (!cycle) return tl::make_unexpected(cycle.error());
     backfill_cycle_ = *cycle;

@@ -21,8 +21,8 @@ struct LeafSwitch {
 class Tables {
   public:
     // Nodes are asked before jobs, so that a job that starts in between is seen on its node by one of the
-    // two.
-    Result<void> refresh();
+    // two. Which GPUs a job holds (gres_detail_str) is told only if asked for: it makes the answer longer.
+    Result<void> refresh(bool job_details = false);
 
     const node_info_msg_t& nodes() const { return *nodes_; }
     const partition_info_msg_t& partitions() const { return *partitions_; }
@@ -43,6 +43,7 @@ class Tables {
     ReservationsMessage reservations_;
     JobsMessage jobs_;
     std::chrono::steady_clock::time_point jobs_loaded_whole_{};
+    bool jobs_in_detail_ = false;
     std::vector<LeafSwitch> leaf_switches_;
     std::chrono::microseconds backfill_cycle_{};
     std::uint16_t private_data_ = 0;
