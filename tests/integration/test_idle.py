@@ -54,7 +54,7 @@ def come_to(weir, job, wanted, timeout=60):
 
 
 def comment(weir, job):
-    return weir.lab.job(job)["AdminComment"]
+    return weir.lab.job(job).get("AdminComment", "")
 
 
 def told(weir, job, words, timeout=30):
