@@ -60,7 +60,7 @@ struct NvmlFabricInfoV {
 using NvmlGetFabricInfoV = nvmlReturn_t (*)(nvmlDevice_t, NvmlFabricInfoV*);
 
 struct NvmlFunctions {
-#define WEIR_NVML_MEMBER(name) decltype(&::name) name{};
+#define WEIR_NVML_MEMBER(name) decltype(&::name) name = nullptr;  // NOLINT(bugprone-macro-parentheses)
     WEIR_NVML_FUNCTIONS(WEIR_NVML_MEMBER)
 #undef WEIR_NVML_MEMBER
     NvmlGetFabricInfo nvmlDeviceGetGpuFabricInfo = nullptr;
