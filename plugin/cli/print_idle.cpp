@@ -36,7 +36,7 @@ std::string verdicts(const std::vector<const json*>& gpus) {
     return text;
 }
 
-std::string by_job(std::vector<const json*> jobs, const Look& look) {
+std::string by_job(const std::vector<const json*>& jobs, const Look& look) {
     Table table({{"JOB"},
                  {"USER"},
                  {"ACCOUNT"},
@@ -144,7 +144,7 @@ std::string print_idle(const json& idle, const std::string& by, const Look& look
         text += wrapped("", counted(hidden, "job") + " of others are not shown (PrivateData in slurm.conf).",
                         2, look);
     if (wasteful.empty()) return text;
-    return text + "\n" + (by == "job" ? by_job(std::move(wasteful), look) : by_group(wasteful, by, look));
+    return text + "\n" + (by == "job" ? by_job(wasteful, look) : by_group(wasteful, by, look));
 }
 
 }  // namespace weir::cli

@@ -22,7 +22,7 @@ void read_percent(const Value& value, int most, int& into) {
                       if (!text.ends_with('%'))
                           return tl::unexpected(quoted(text) + " has no unit (try " + std::string(text) +
                                                 "%)");
-                      const auto number = read_count(text.substr(0, text.size() - 1));
+                      auto number = read_count(text.substr(0, text.size() - 1));
                       if (!number || *number > most)
                           return tl::unexpected(quoted(text) + " is not a whole percentage from 0% to " +
                                                 std::to_string(most) + "%");

@@ -90,6 +90,7 @@ std::vector<std::string> gpu_sentences(const JobUse& use) {
     std::map<Verdict, std::vector<const GpuVerdict*>> kinds;
     for (const GpuVerdict& gpu : use.gpus) kinds[gpu.verdict].push_back(&gpu);
     std::vector<std::string> sentences;
+    sentences.reserve(kinds.size());
     for (const auto& [verdict, gpus] : kinds)
         sentences.push_back(std::to_string(gpus.size()) + " of its " + std::to_string(use.gpus.size()) +
                             (use.gpus.size() == 1 ? " GPU: " : " GPUs: ") + to_text(verdict) + ", as " +

@@ -18,7 +18,7 @@ lend:
     to: inference
 """
 STATUS = {"schema", "cluster", "version", "mode", "paused", "paused_by", "healthy", "problem",
-          "problem_since", "failures", "cycle", "partitions", "rules"}
+          "problem_since", "failures", "cycle", "partitions", "rules", "telemetry"}
 CYCLE = {"number", "at", "period_seconds", "observe_seconds", "decide_seconds"}
 PARTITION = {"name", "nodes", "idle_nodes", "lent_nodes", "gpus", "gpus_used", "gpus_lent"}
 RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_nodes", "lent_nodes",
