@@ -13,6 +13,7 @@ import pytest
 
 from agents import MODEL, Node
 
+
 @pytest.fixture
 def node(build_dir, tmp_path):
     made = Node(build_dir, tmp_path)
