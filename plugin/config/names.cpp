@@ -173,6 +173,8 @@ std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot)
     std::vector<Finding> findings;
     for (const Territory& land : policies::survey(snapshot, policy.lend))
         RuleCheck(snapshot, land, findings).run();
+    const auto of_idle = check_idle_names(policy, snapshot);
+    findings.insert(findings.end(), of_idle.begin(), of_idle.end());
     check_reservations(policy, snapshot, findings);
     return findings;
 }

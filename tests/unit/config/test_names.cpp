@@ -156,3 +156,32 @@ TEST_CASE("people that the machine does not know are told", "[config]") {
           Findings{error("users: this machine knows no user no-such-user"),
                    error("groups: this machine knows no group no-such-group", "groups")});
 }
+
+TEST_CASE("partitions and GPU types that rules on idle GPUs name must be Slurm's", "[config]") {
+    Policy wrong;
+    wrong.telemetry.agents = 9810;
+    policies::IdleRule rule;
+    rule.name = "idle";
+    rule.partitions = {"train", "trane"};
+    rule.exempt.partitions = {"dev"};
+    policies::IdleRule other;
+    other.name = "other";
+    other.partitions = {"train"};
+    wrong.idle = {rule, other};
+    wrong.gpu_types["h200"].idle_watts = Watts{75};
+    CHECK(check_names(wrong, cluster()) ==
+          Findings{error("partitions: there is no partition trane", "idle"),
+                   warning("exempt: there is no partition dev", "idle"),
+                   warning("partition train is watched by an earlier rule already", "other"),
+                   warning("gpu_types: no node has h200 GPUs (there are: a100 and h100)", "")});
+    Snapshot snapshot = cluster();
+    for (Node& node : snapshot.nodes) node.gpus[0].type = "l40s";
+    Policy unknown;
+    unknown.telemetry.agents = 9810;
+    unknown.idle = {{}};
+    CHECK(check_names(unknown, snapshot) ==
+          Findings{warning(
+              "gpu_types: what a l40s GPU draws when idle is not known, so none is called idle or hung "
+              "unless its model's name tells; give idle_watts, as `weir-agent --measure` prints it",
+              "")});
+}
