@@ -27,8 +27,8 @@ struct Finding {
 // that are called weir_*. In order of rule; errors and warnings as they come; last what is of no rule.
 std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot);
 
-// The same for the rules on idle GPUs and the types of GPU: partitions and types that Slurm does not have, and
-// types whose idle power is not known.
+// The same for the rules on idle GPUs and the types of GPU: partitions and types that Slurm does not have,
+// and types whose idle power is not known.
 std::vector<Finding> check_idle_names(const Policy& policy, const Snapshot& snapshot);
 
 // Users and groups that this machine does not know. Accounts are in slurmdbd and are not looked up.
