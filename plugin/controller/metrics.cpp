@@ -39,6 +39,12 @@ NodeCounts node_counts(const RuleReport& rule, LoanCounts loans) {
              {"wanted", rule.wanted}}};
 }
 
+// The library would let a second weirctld share the port.
+void share_no_port(socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 }  // namespace
 
 struct Metrics::Parts {
@@ -165,6 +171,7 @@ Result<void> Metrics::serve(const std::string& listen) {
     std::string host = listen.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     parts_->server.new_task_queue = [] { return new httplib::ThreadPool(2); };
+    parts_->server.set_socket_options(share_no_port);
     parts_->server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
         response.set_content(prometheus::TextSerializer().Serialize(parts_->registry.Collect()),
                              "text/plain; version=0.0.4");

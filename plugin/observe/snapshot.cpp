@@ -150,9 +150,9 @@ void Conversion::convert_nodes() {
         position_[i] = static_cast<NodeIndex>(snapshot_.nodes.size());
         snapshot_.nodes.push_back(to_node(message.node_array[i]));
     }
-    for (const slurm::LeafSwitch& leaf : tables_.leaf_switches()) {
-        for (const std::string& name : leaf.nodes) {
-            if (const auto index = snapshot_.node(name)) snapshot_.nodes[*index].block = leaf.name;
+    for (const slurm::TopologyUnit& unit : tables_.topology()) {
+        for (const std::string& name : slurm::expand_hosts(unit.nodes)) {
+            if (const auto index = snapshot_.node(name)) snapshot_.nodes[*index].block = unit.name;
         }
     }
 }

@@ -2,7 +2,9 @@
 #include "plugin/slurm/query.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "plugin/slurm/session.h"
 
@@ -41,6 +43,37 @@ Result<std::chrono::microseconds> load_backfill_cycle() {
     return cycle;
 }
 
+// Empty where slurm.conf has no topology.
+Result<std::vector<TopologyUnit>> load_topology(const std::string& plugin) {
+    topo_info_response_msg_t* raw = nullptr;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
+    // topology.yaml may have several, whatever TopologyPlugin says: the cluster's default one is asked for.
+    (void)plugin;
+    const int status = slurm_load_topo(&raw, nullptr);
+#else
+    if (plugin != "topology/tree" && plugin != "topology/block") return {};
+    const int status = slurm_load_topo(&raw);
+#endif
+    if (status != SLURM_SUCCESS) return failure("asking slurmctld for its topology: " + last_error(), errno);
+    const TopologyMessage message(raw);
+    if (!message) return {};
+    char* text = nullptr;
+    std::size_t size = 0;
+    FILE* out = open_memstream(&text, &size);
+    if (out == nullptr) return failure("reading Slurm's topology: out of memory", ENOMEM);
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
+    slurm_print_topo_info_msg(out, message.get(), nullptr, nullptr, 1);
+#elif SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+    slurm_print_topo_info_msg(out, message.get(), nullptr, 1);
+#else
+    slurm_print_topo_info_msg(out, message.get(), 1);
+#endif
+    const bool whole = fclose(out) == 0;
+    const std::unique_ptr<char, decltype(&std::free)> owned(text, &std::free);
+    if (!whole) return failure("reading Slurm's topology: out of memory", ENOMEM);
+    return parse_topology({text, size});
+}
+
 }  // namespace
 
 Result<void> Tables::load_configuration() {
@@ -48,32 +81,15 @@ Result<void> Tables::load_configuration() {
     if (slurm_load_ctl_conf(0, &conf) != SLURM_SUCCESS)
         return failure("asking slurmctld for its configuration: " + last_error(), errno);
     private_data_ = conf->private_data;
-    const bool tree =
-        conf->topology_plugin != nullptr && std::string(conf->topology_plugin) == "topology/tree";
+    const std::string plugin = conf->topology_plugin != nullptr ? conf->topology_plugin : "";
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
     slurm_free_conf(conf);
 #else
     slurm_free_ctl_conf(conf);
 #endif
-    leaf_switches_.clear();
-    if (tree) {
-        topo_info_response_msg_t* raw = nullptr;
-#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 5, 0)
-        const int status = slurm_load_topo(&raw, nullptr);
-#else
-        const int status = slurm_load_topo(&raw);
-#endif
-        if (status != SLURM_SUCCESS)
-            return failure("asking slurmctld for its topology: " + last_error(), errno);
-        const TopologyMessage topology(raw);
-#if SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(25, 5, 0)
-        for (std::uint32_t i = 0; i < topology->record_count; ++i) {
-            const topo_info_t& entry = topology->topo_array[i];
-            if (entry.level == 0 && entry.nodes != nullptr)
-                leaf_switches_.push_back({entry.name, expand_hosts(entry.nodes)});
-        }
-#endif
-    }
+    auto topology = load_topology(plugin);
+    if (!topology) return tl::make_unexpected(topology.error());
+    topology_ = *std::move(topology);
     configuration_known_ = true;
     return {};
 }

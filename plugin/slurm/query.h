@@ -7,14 +7,9 @@
 
 #include "plugin/result.h"
 #include "plugin/slurm/handles.h"
+#include "plugin/slurm/topology.h"
 
 namespace weir::slurm {
-
-// One leaf switch of Slurm's tree topology and the nodes under it.
-struct LeafSwitch {
-    std::string name;
-    std::vector<std::string> nodes;
-};
 
 // Slurm's tables as last loaded. Asks only for what changed since (update_time): an unchanged table costs one
 // small RPC and no copy. Each call blocks for at most Slurm's MessageTimeout and its retries.
@@ -28,7 +23,7 @@ class Tables {
     const partition_info_msg_t& partitions() const { return *partitions_; }
     const reserve_info_msg_t& reservations() const { return *reservations_; }
     const job_info_msg_t& jobs() const { return *jobs_; }
-    const std::vector<LeafSwitch>& leaf_switches() const { return leaf_switches_; }
+    const std::vector<TopologyUnit>& topology() const { return topology_; }
     std::chrono::microseconds backfill_cycle() const { return backfill_cycle_; }
     std::uint16_t private_data() const { return private_data_; }
 
@@ -44,7 +39,7 @@ class Tables {
     JobsMessage jobs_;
     std::chrono::steady_clock::time_point jobs_loaded_whole_{};
     bool jobs_in_detail_ = false;
-    std::vector<LeafSwitch> leaf_switches_;
+    std::vector<TopologyUnit> topology_;
     std::chrono::microseconds backfill_cycle_{};
     std::uint16_t private_data_ = 0;
     bool configuration_known_ = false;

@@ -28,7 +28,7 @@ class Candidates {
     const std::vector<NodeIndex>& all() const { return all_; }
 
   private:
-    // Owner nodes that belong together: a leaf switch's, or an NVLink domain's.
+    // Owner nodes that belong together: a block's or leaf switch's, or an NVLink domain's.
     struct Unit {
         int owner_nodes = 0;
         int free = 0;  // idle and not lent

@@ -41,7 +41,7 @@ struct Node {
     std::vector<GpuPool> gpus;          // by type
     std::vector<std::string> features;  // active ones, sorted
     std::uint32_t weight = 1;
-    std::string block;          // leaf switch of Slurm's tree topology; empty where none is configured
+    std::string block;          // block or leaf switch of Slurm's topology; empty: none configured
     std::string nvlink_domain;  // of NVLinks that span nodes, as GPU telemetry tells; empty if none
     std::string reservation;    // a reservation that is not Weir's and covers it now or soon; empty if none
     bool planned = false;       // backfill has planned it for a waiting job

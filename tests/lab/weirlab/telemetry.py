@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GPU telemetry of a lab: a weir-agent for each node with GPUs, on a fake NVML, and a real Prometheus that
-scrapes them."""
+scrapes them and weirctld, and loads every etc/*.rules.yml."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from .hostlist import expand
 
 AGENT_PORT = 9810
 PROMETHEUS = "127.0.0.1:9090"
+CONTROLLER = "127.0.0.1:9811"  # where weirctld serves metrics unless weir.yaml says otherwise
 MODELS = {"h100": ("NVIDIA H100 80GB HBM3", 80), "a100": ("NVIDIA A100-SXM4-80GB", 80)}  # name, GiB
 MOST_NODES = 254
 
@@ -49,7 +50,9 @@ def files(directory, layout, period):
     targets = [f"{own[node]}:{AGENT_PORT}" for node in nodes_with_gpus(layout)]
     texts["etc/prometheus.yml"] = json.dumps({  # JSON is YAML
         "global": {"scrape_interval": f"{period}s", "scrape_timeout": f"{period}s"},
-        "scrape_configs": [{"job_name": "weir-agent", "static_configs": [{"targets": targets}]}]})
+        "rule_files": [f"{directory}/etc/*.rules.yml"],
+        "scrape_configs": [{"job_name": "weir-agent", "static_configs": [{"targets": targets}]},
+                           {"job_name": "weirctld", "static_configs": [{"targets": [CONTROLLER]}]}]})
     return texts
 
 
