@@ -44,12 +44,13 @@ def files(directory, layout, period):
         model, memory = MODELS.get(kind["gpus"].rpartition(":")[0], MODELS["h100"])
         texts[f"etc/nvml.{node}.json"] = json.dumps({"gpus": [
             {"pci": f"0000:{index + 1:02x}:00.0", "name": model, "uuid": f"GPU-{node}-{index}", "minor": index,
-             "memory": memory << 30, "state_file": f"{directory}/gpu/{node}/{index}"}
+             "memory": memory << 30, "ecc": 0, "state_file": f"{directory}/gpu/{node}/{index}"}
             for index in range(gpu_count(kind))]})
     own = addresses(layout)
     targets = [f"{own[node]}:{AGENT_PORT}" for node in nodes_with_gpus(layout)]
     texts["etc/prometheus.yml"] = json.dumps({  # JSON is YAML
-        "global": {"scrape_interval": f"{period}s", "scrape_timeout": f"{period}s"},
+        "global": {"scrape_interval": f"{period}s", "scrape_timeout": f"{period}s",
+                   "evaluation_interval": f"{period}s"},
         "rule_files": [f"{directory}/etc/*.rules.yml"],
         "scrape_configs": [{"job_name": "weir-agent", "static_configs": [{"targets": targets}]},
                            {"job_name": "weirctld", "static_configs": [{"targets": [CONTROLLER]}]}]})
