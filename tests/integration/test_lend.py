@@ -170,3 +170,16 @@ def test_mode_advise_changes_nothing_and_plan_tells_what_would_be_done(lab, buil
     assert weir.lab.resvs() == {} and weir.loans() == {}
     assert "Reservation" not in weir.lab.job(job)
     assert not weir.journal(event="step")
+
+
+def test_a_broken_leaf_switch_lends_first_so_that_whole_ones_stay_whole(module_lab, build_dir):
+    weir = answering(module_lab(weir=build_dir, policy=policy(), layout={
+        "nodes": [{"names": "i1,t[1-6]", "gpus": "h100:8"}],
+        "partitions": [{"name": "train", "nodes": "t[1-6]", "default": True},
+                       {"name": "inference", "nodes": "i1,t[1-6]"}],
+        "topology": [{"switch": "s1", "nodes": "t[1-3]"}, {"switch": "s2", "nodes": "t[4-6]"}]}))
+    weir.running(weir.train("-wt5"))
+    weir.fill_own()
+    assert weir.running(weir.serve()) == {"t4"}
+    assert weir.running(weir.serve()) == {"t6"}
+    assert weir.running(weir.serve()) == {"t1"}
