@@ -153,6 +153,8 @@ json step_to_json(const Step& step) {
     std::visit(
         [&](const auto& action) {
             using Taken = std::decay_t<decltype(action)>;
+            if constexpr (requires { action.told; }) object["told"] = action.told;
+            if constexpr (requires { action.message; }) object["told"] = action.message;
             if constexpr (std::is_same_v<Taken, SetReservation>) {
                 object["kind"] = "set_reservation";
                 object["rule"] = action.rule;

@@ -25,8 +25,12 @@ struct Submission {
     std::string account;        // empty: the user's default, which is not known here
     Request request;
     std::optional<NoticeSignal> signal;  // sbatch --signal
+    std::optional<Duration> time_limit;  // that the user asks for
     int cpus_per_task = 1;
-    bool immediate = false;  // fails unless it starts at once
+    bool immediate = false;   // fails unless it starts at once
+    bool batch = false;       // part of a batch job; else of salloc's or srun's
+    bool has_script = false;  // of a heterogeneous batch job only the first component has
+    enum class Requeue { kYes, kRefusedByUser, kNotByDefault } requeueable = Requeue::kYes;
 };
 
 enum class Existence { kUnknown, kNo, kYes };

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "plugin/slurm/tres.h"
+#include "plugin/spank/options.h"
 
 namespace weir::job_submit {
 namespace {
@@ -145,9 +146,28 @@ std::string_view beyond(const job_desc_msg_t& job) {
     return {};
 }
 
+Submission::Requeue read_requeue(std::uint16_t asked, bool by_default) {
+    if (asked == 0) return Submission::Requeue::kRefusedByUser;
+    if (asked == NO_VAL16 && !by_default) return Submission::Requeue::kNotByDefault;
+    return Submission::Requeue::kYes;
+}
+
+std::optional<std::string> value_of(const job_desc_msg_t& job, std::string_view variable) {
+    for (std::uint32_t i = 0; job.spank_job_env != nullptr && i < job.spank_job_env_size; ++i) {
+        const std::string_view entry = text(job.spank_job_env[i]);
+        if (entry.starts_with(variable) && entry.substr(variable.size()).starts_with('='))
+            return std::string(entry.substr(variable.size() + 1));
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
-Submission read_submission(const job_desc_msg_t& job, const char* default_partition) {
+Options read_options(const job_desc_msg_t& job) {
+    return {value_of(job, spank::kCheckpoint.variable), value_of(job, spank::kNotice.variable)};
+}
+
+Submission read_submission(const job_desc_msg_t& job, const char* default_partition, bool requeue) {
     Submission submission;
     submission.partitions = text(job.partition);
     if (submission.partitions.empty()) submission.partitions = text(default_partition);
@@ -157,8 +177,15 @@ Submission read_submission(const job_desc_msg_t& job, const char* default_partit
     submission.account = text(job.account);
     submission.cpus_per_task = number_or(job.cpus_per_task, 1);
     submission.immediate = job.immediate != 0;
+    submission.has_script = job.script != nullptr || job.script_buf != nullptr;
+    // A component's own message does not tell whether the first one has a script; where that matters, the
+    // first one is refused.
+    submission.batch = submission.has_script || (given(job.het_job_offset) && job.het_job_offset > 0);
+    if (job.time_limit != NO_VAL && job.time_limit != INFINITE)
+        submission.time_limit = std::chrono::minutes(job.time_limit);
+    submission.requeueable = read_requeue(job.requeue, requeue);
     if (given(job.warn_signal))
-        submission.signal = NoticeSignal{job.warn_signal, (job.warn_flags & KILL_JOB_BATCH) != 0};
+        submission.signal = NoticeSignal{job.warn_signal, (job.warn_flags & KILL_JOB_BATCH) != 0, {}};
 
     Request& request = submission.request;
     request.exclusive =

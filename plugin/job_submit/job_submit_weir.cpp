@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What slurmctld loads as JobSubmitPlugins=weir. Runs under slurmctld's read locks: no RPC and no waiting.
-// Whatever goes wrong in here, the job goes on as if Weir were not there.
+// Whatever goes wrong in here, the job goes on as if Weir were not there; only options of Weir's that make no
+// sense are refused.
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 #include <slurm/spank.h>
@@ -10,8 +11,10 @@
 
 #include "plugin/job_submit/heartbeat_file.h"
 #include "plugin/job_submit/job_desc.h"
+#include "plugin/job_submit/options.h"
 #include "plugin/job_submit/token.h"
 #include "plugin/job_submit/wake.h"
+#include "plugin/spank/values.h"
 
 #define WEIR_EXPORT __attribute__((visibility("default")))
 
@@ -33,7 +36,7 @@ using namespace weir::job_submit;
 template <class Body>
 int guard(const char* entry, Body&& body) noexcept {
     try {
-        body();
+        return body();
     } catch (const std::exception& error) {
         slurm_error("job_submit/weir: %s: %s; the job is left alone", entry, error.what());
     } catch (...) {
@@ -64,19 +67,18 @@ void begin_later(job_desc_msg_t& job, Time begin, const std::string& state) {
     wake(state);
 }
 
-void submit(job_desc_msg_t& job) {
+// Names the reservation, or has the job begin later, where one of the rules that weirctld tells of is for it.
+void name_reservation(job_desc_msg_t& job, const Submission& submission, bool says_notice) {
     static HeartbeatFile file;
     const std::string state = slurm_conf.state_save_location == nullptr ? "" : slurm_conf.state_save_location;
     const auto seen = file.look(heartbeat_path(state));
     if (!seen.heartbeat) return;
-    const char* default_partition = &default_part_name == nullptr ? nullptr : default_part_name;
     const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-    const Submission submission = read_submission(job, default_partition);
     const Decision decision =
         decide(submission, {seen.heartbeat.get(), seen.written}, now, reservation_exists);
     if (std::holds_alternative<LeaveAlone>(decision)) return;
     // slurmctld tells nobody what --signal said, so it is noted where weirctld can read it.
-    if (submission.signal) note(job, token::kNotice, token::to_text(*submission.signal));
+    if (submission.signal && !says_notice) note(job, token::kNotice, spank::to_text(*submission.signal));
     if (const auto* name = std::get_if<NameReservation>(&decision)) {
         slurm_debug("job_submit/weir: job of uid %u goes to reservation %s", job.user_id,
                     name->reservation.c_str());
@@ -87,6 +89,20 @@ void submit(job_desc_msg_t& job) {
     }
 }
 
+int submit(job_desc_msg_t& job, char** message) {
+    const char* default_partition = &default_part_name == nullptr ? nullptr : default_part_name;
+    const Submission submission = read_submission(job, default_partition, slurm_conf.job_requeue != 0);
+    const Options options = read_options(job);
+    const Noted noted = note(options, submission);
+    if (!noted.refusal.empty()) {
+        if (message != nullptr) replace(*message, noted.refusal);
+        return ESLURM_NOT_SUPPORTED;
+    }
+    for (const auto& [key, value] : noted.entries) note(job, key, value);
+    name_reservation(job, submission, options.notice.has_value());
+    return SLURM_SUCCESS;
+}
+
 }  // namespace
 
 extern "C" {
@@ -95,8 +111,8 @@ WEIR_EXPORT extern const char plugin_name[] = "Weir: names the borrower's reserv
 WEIR_EXPORT extern const char plugin_type[] = "job_submit/weir";
 WEIR_EXPORT extern const std::uint32_t plugin_version = SLURM_VERSION_NUMBER;
 
-WEIR_EXPORT int job_submit(job_desc_msg_t* job, std::uint32_t /*submit_uid*/, char** /*err_msg*/) {
-    return guard("job_submit", [job] { submit(*job); });
+WEIR_EXPORT int job_submit(job_desc_msg_t* job, std::uint32_t /*submit_uid*/, char** message) {
+    return guard("job_submit", [=] { return submit(*job, message); });
 }
 
 // Changes are the user's or the admin's word, and weirctld's own come this way, too.

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "plugin/spank/values.h"
+
 namespace weir::job_submit::token {
 namespace {
 
@@ -126,21 +128,12 @@ std::optional<Time> begin(std::string_view comment) {
 
 std::optional<NoticeSignal> notice(std::string_view comment) {
     const auto value = get(comment, kNotice);
-    if (!value) return std::nullopt;
-    std::string_view text = *value;
-    NoticeSignal signal;
-    signal.batch_only = text.starts_with('B');
-    if (signal.batch_only) text.remove_prefix(1);
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), signal.number);
-    constexpr int kHighest = 64;
-    if (error != std::errc{} || stop != text.data() + text.size() || signal.number < 1 ||
-        signal.number > kHighest)
-        return std::nullopt;
-    return signal;
+    return value ? spank::kept_notice(*value) : std::nullopt;
 }
 
-std::string to_text(const NoticeSignal& signal) {
-    return (signal.batch_only ? "B" : "") + std::to_string(signal.number);
+std::optional<Checkpoint> checkpoint(std::string_view comment) {
+    const auto value = get(comment, kCheckpoint);
+    return value ? spank::kept_checkpoint(*value) : std::nullopt;
 }
 
 std::string tell(std::string_view comment, Time at, std::string_view sentence) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "policies/model/ledger.h"
+#include "policies/model/signals.h"
 #include "policies/model/units.h"
 
 // What Weir writes into a job's AdminComment. To remember: one word without blanks,
@@ -15,7 +15,9 @@ namespace weir::job_submit::token {
 
 // The begin time, in unix seconds, that job_submit_weir gave the job: the only one that weirctld may clear.
 inline constexpr std::string_view kBegin = "begin";
+// What the user said, as plugin/spank/values.h writes it: --weir-notice or else --signal, and --weir-checkpoint.
 inline constexpr std::string_view kNotice = "notice";
+inline constexpr std::string_view kCheckpoint = "checkpoint";
 
 std::optional<std::string> get(std::string_view comment, std::string_view key);
 
@@ -28,10 +30,9 @@ std::string remove(std::string_view comment, std::string_view key);
 // kBegin as a time; absent if there is none or it cannot be read.
 std::optional<Time> begin(std::string_view comment);
 
-// How the job wants to be told that it has to leave, from "notice=15" or "notice=B10"; absent where the token
-// does not say, or says something this version does not know.
+// The user's words; absent where the token does not hold them, or in a way that this version does not know.
 std::optional<NoticeSignal> notice(std::string_view comment);
-std::string to_text(const NoticeSignal& signal);
+std::optional<Checkpoint> checkpoint(std::string_view comment);
 
 // The comment with this sentence, which holds no `]`, in place of what Weir told before.
 std::string tell(std::string_view comment, Time at, std::string_view sentence);

@@ -224,6 +224,7 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.priority = info.priority;
     if (info.admin_comment != nullptr) {
         job.notice = job_submit::token::notice(info.admin_comment);
+        job.checkpoint = job_submit::token::checkpoint(info.admin_comment);
         job.told = job_submit::token::told(info.admin_comment);
     }
     job.requeueable = info.batch_flag != 0 && info.requeue != 0;

@@ -37,6 +37,36 @@ void tell_of_borrower(const RuleWork& work, const Job& job, std::vector<std::str
                        "; Weir tries again every minute, and weirctld's log says why");
 }
 
+// What Weir sees of the rule that a waiting job is concerned by: demand, what is at hand, candidates, reserves.
+void tell_figures(const RuleWork& work, const Plan& plan, std::vector<std::string>& said) {
+    const auto report = std::ranges::find(plan.rules, work.rule().name, &RuleReport::rule);
+    if (!work.works() || report == plan.rules.end()) return;
+    const LoanCounts loans = count_loans(plan.ledger, work.rule().name);
+    const LendRule& rule = work.rule();
+    std::string text = "rule " + rule.name + ": " + counted(report->waiting_jobs, "job") +
+                       (report->waiting_jobs == 1 ? " waits in " : " wait in ") + rule.to + ", which has " +
+                       counted(report->own, "node") + " of its own and " + std::to_string(loans.lent) +
+                       " lent; of " + counted(report->lendable, "node") + " that may be lent " +
+                       std::to_string(report->owner_idle) + (report->owner_idle == 1 ? " is" : " are") + " idle";
+    if (rule.keep_idle > 0) text += ", " + std::to_string(rule.keep_idle) + " of them kept for the owner";
+    if (rule.max_lent) text += "; at most " + std::to_string(*rule.max_lent) + " at a time";
+    for (const auto& [type, gpus] : rule.spare_gpus)
+        text += "; " + counted(gpus, type + " GPU") + " shall stand ready beside";
+    said.push_back(std::move(text));
+}
+
+// What the job's user declared of it, and what follows.
+void tell_declared(const Job& job, std::vector<std::string>& said) {
+    if (!job.checkpoint) return;
+    const Checkpoint& checkpoint = *job.checkpoint;
+    std::string text = "it can be told to save and start again within " + to_text(checkpoint.within) +
+                       ", as its user declared (--weir-checkpoint)";
+    if (checkpoint.every) text += "; it saves every " + to_text(*checkpoint.every) + " by itself";
+    if (checkpoint.reload) text += "; a restart takes it " + to_text(*checkpoint.reload);
+    if (!job.requeueable) text += "; but it may not be requeued any more";
+    said.push_back(std::move(text));
+}
+
 // A running job on lent nodes: since when, and what is coming.
 void tell_of_loan(const LendRule& rule, const Plan& plan, const Snapshot& snapshot, const Job& job,
                   std::vector<std::string>& said) {
@@ -57,14 +87,14 @@ void tell_of_loan(const LendRule& rule, const Plan& plan, const Snapshot& snapsh
     const bool stays = !vacating->stops_jobs || rule.reclaim.then == Ending::kLeave ||
                        (rule.reclaim.then == Ending::kRequeue && !job.requeueable);
     const std::string ending = rule.reclaim.then == Ending::kCancel ? "cancelled" : "requeued";
+    const Duration time = leave_of(job, rule.reclaim).time;
     if (stays)
         said.push_back("it may run to its end there");
     else if (!told)
-        said.push_back("it gets notice and will be " + ending + " " + to_text(rule.reclaim.notice) +
-                       " later");
-    else if (*told + rule.reclaim.notice > snapshot.at)
+        said.push_back("it gets notice and will be " + ending + " " + to_text(time) + " later");
+    else if (*told + time > snapshot.at)
         said.push_back("it was given notice and will be " + ending + " in " +
-                       to_text(*told + rule.reclaim.notice - snapshot.at));
+                       to_text(*told + time - snapshot.at));
     else
         said.push_back("its notice has run out and it is being " + ending);
 }
@@ -81,16 +111,23 @@ std::vector<std::string> explain(const Snapshot& snapshot, const std::vector<Len
     } else {
         decide(decision);
         tell_homecoming(plan, job, said);
+        const RuleWork* concerned = nullptr;
         for (const RuleWork& work : decision.rules) {
             const auto to = snapshot.partition(work.rule().to);
             const bool its = to && !job.partitions.empty() &&
                              std::ranges::all_of(job.partitions, [&](PartitionIndex p) { return p == *to; });
             if (its) tell_of_borrower(work, job, said);
+            const bool owners = std::ranges::any_of(job.partitions, [&](PartitionIndex p) {
+                return std::ranges::find(work.land.from, p) != work.land.from.end();
+            });
+            if (its || owners) concerned = &work;
         }
         if (said.empty() || !watch.said.empty())
             said.insert(said.end(), watch.said.begin(), watch.said.end());
+        if (concerned != nullptr) tell_figures(*concerned, plan, said);
         if (!said.empty() && !job.reason.empty()) said.insert(said.begin(), "it waits for: " + job.reason);
     }
+    tell_declared(job, said);
     if (!job.told.empty()) said.push_back("Weir noted in its AdminComment: " + job.told);
     if (said.empty()) said.emplace_back("Weir has nothing to do with this job");
     return said;

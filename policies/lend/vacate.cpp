@@ -20,6 +20,13 @@ std::optional<Time> told(const RuleWork& work, const Job& job) {
 
 }  // namespace
 
+Leave leave_of(const Job& job, const Reclaim& terms) {
+    std::optional<NoticeSignal> signal = job.notice;
+    if (job.checkpoint && !(signal && signal->within))
+        signal = NoticeSignal{job.checkpoint->signal, true, job.checkpoint->within};
+    return {signal, std::min(terms.notice, signal && signal->within ? *signal->within : terms.notice)};
+}
+
 void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& notices,
             std::vector<Step>& ends) {
     const Reclaim& terms = work.rule().reclaim;
@@ -34,7 +41,8 @@ void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& n
             if (terms.then == Ending::kRequeue && !job->requeueable) continue;
             if (!seen.insert(job->id).second) continue;
             const auto since = told(work, *job);
-            if (since && at - *since < terms.notice) continue;
+            const Leave leave = leave_of(*job, terms);
+            if (since && at - *since < leave.time) continue;
             std::vector<JobId> jobs{job->id};
             if (loan.vacating->for_job) jobs.push_back(*loan.vacating->for_job);
             std::ranges::sort(jobs);
@@ -45,11 +53,11 @@ void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& n
             const std::string ending = terms.then == Ending::kCancel ? "cancelled" : "requeued";
             if (!since) {
                 notices.push_back(
-                    {NotifyJob{job->id, job->label, loan.rule, loan.node, job->notice,
-                               "will be " + ending + " in " + to_text(terms.notice) + ": " + told},
+                    {NotifyJob{job->id, job->label, loan.rule, loan.node, leave.signal,
+                               "will be " + ending + " in " + to_text(leave.time) + ": " + told},
                      why, std::move(jobs)});
             } else {
-                const std::string over = "its notice of " + to_text(terms.notice) + " has run out; ";
+                const std::string over = "its notice of " + to_text(leave.time) + " has run out; ";
                 ends.push_back({EndJob{job->id, job->label, loan.rule, loan.node, terms.then,
                                        ending + ": " + over + told},
                                 over + why, std::move(jobs)});

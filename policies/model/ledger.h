@@ -13,14 +13,6 @@ namespace weir {
 // What becomes of a borrower's job when its notice has run out.
 enum class Ending { kRequeue, kLeave, kCancel };
 
-// How a job wants to be told that it has to leave.
-struct NoticeSignal {
-    int number = 0;
-    bool batch_only = false;  // to the batch script alone; else to all steps and not to the script
-
-    bool operator==(const NoticeSignal&) const = default;
-};
-
 // A borrower's job that was told to leave a node, and when.
 struct Notice {
     JobId job;

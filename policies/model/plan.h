@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policies/model/ledger.h"
+#include "policies/model/signals.h"
 #include "policies/model/units.h"
 
 namespace weir {

@@ -7,6 +7,7 @@
 
 #include "policies/model/gpu_use.h"
 #include "policies/model/ledger.h"
+#include "policies/model/signals.h"
 #include "policies/model/units.h"
 
 namespace weir {
@@ -112,8 +113,9 @@ struct Job {
     bool batch = true;  // else interactive: salloc or srun
     bool suspended = false;
     bool requeueable = false;
-    std::optional<NoticeSignal> notice;  // that it asked for
-    std::string reservation;             // that it names; empty if none
+    std::optional<NoticeSignal> notice;    // that it asked for
+    std::optional<Checkpoint> checkpoint;  // that its user declared
+    std::string reservation;               // that it names; empty if none
     Time submitted{};
     std::optional<Time> eligible;        // since when nothing but capacity keeps it waiting; absent: not yet
     std::optional<Time> expected_start;  // backfill's forecast of a pending job

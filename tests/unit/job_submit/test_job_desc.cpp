@@ -23,7 +23,7 @@ job_desc_msg_t plain_job() {
 Submission read(const std::function<void(job_desc_msg_t&)>& fill) {
     job_desc_msg_t job = plain_job();
     fill(job);
-    return read_submission(job, "train");
+    return read_submission(job, "train", true);
 }
 
 Request request(const std::function<void(job_desc_msg_t&)>& fill) {
@@ -66,7 +66,7 @@ TEST_CASE("a message full of zeros is read like one full of NO_VAL", "[job_submi
     job_desc_msg_t zeros{};
     zeros.shared = NO_VAL16;
     zeros.min_nodes = 1;
-    CHECK(read_submission(zeros, nullptr).request == sizes(1, 0, 1, 1));
+    CHECK(read_submission(zeros, nullptr, true).request == sizes(1, 0, 1, 1));
 }
 
 TEST_CASE("without a partition the default one counts", "[job_submit][job_desc]") {
@@ -74,7 +74,7 @@ TEST_CASE("without a partition the default one counts", "[job_submit][job_desc]"
     CHECK(read([](job_desc_msg_t& job) { job.partition = words(""); }).partitions == "train");
     job_desc_msg_t job = plain_job();
     job.partition = nullptr;
-    CHECK(read_submission(job, nullptr).partitions.empty());
+    CHECK(read_submission(job, nullptr, true).partitions.empty());
 }
 
 TEST_CASE("reservation, begin time, account and haste are taken over", "[job_submit][job_desc]") {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/spank/options.h"
+
+#include <algorithm>
+
+#include "plugin/spank/values.h"
+
+namespace weir::spank {
+
+std::string fault(const Option& option, std::string_view value) {
+    const auto read = [&](const auto& result) {
+        return result ? std::string() : "weir: --" + std::string(option.name) + ": " + result.error();
+    };
+    return &option == &kCheckpoint ? read(read_checkpoint(value)) : read(read_notice(value));
+}
+
+std::string slurm_variable(const Option& option) {
+    std::string name = option.name;
+    std::ranges::replace(name, '-', '_');
+    return "_SLURM_SPANK_OPTION_weir_" + name;
+}
+
+}  // namespace weir::spank

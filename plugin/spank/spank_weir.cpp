@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What sbatch, salloc and srun load from plugstack.conf: Weir's options, each checked as it is read. In slurmd
+// and slurmstepd it does nothing. Whatever goes wrong in here, the job goes on as if Weir were not there; only
+// a bad value ends the submission.
+#include <errno.h>
+#include <stdlib.h>
+
+#include <array>
+#include <exception>
+#include <string>
+
+#include "plugin/spank/options.h"
+
+extern "C" {
+#include <slurm/spank.h>
+}
+
+#define WEIR_EXPORT __attribute__((visibility("default")))
+
+namespace {
+
+using namespace weir::spank;
+
+// Stops exceptions at the border to Slurm.
+template <class Body>
+int guard(const char* entry, Body&& body) noexcept {
+    try {
+        return body();
+    } catch (const std::exception& error) {
+        slurm_error("weir: %s: %s; its options are passed over", entry, error.what());
+    } catch (...) {
+        slurm_error("weir: %s failed; its options are passed over", entry);
+    }
+    return 0;
+}
+
+bool submits() {
+    const spank_context_t context = spank_context();
+    return context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR;
+}
+
+int take(int position, const char* value, int /*remote*/) {
+    return guard("reading an option", [&] {
+        const std::string wrong = fault(*kOptions.at(static_cast<std::size_t>(position)), value);
+        if (!wrong.empty()) slurm_error("%s", wrong.c_str());
+        return wrong.empty() ? 0 : -1;
+    });
+}
+
+// SBATCH_WEIR_NOTICE and the like, under the name by which Slurm itself reads options of plugins after the
+// script's and before the command line's.
+void offer_variable(const Option& option) {
+    const std::string program = program_invocation_short_name;
+    const std::string prefix = program == "srun" ? "SLURM_" : program == "salloc" ? "SALLOC_" : "SBATCH_";
+    const char* value = getenv((prefix + option.variable).c_str());
+    if (value != nullptr) setenv(("SLURM_SPANK_" + slurm_variable(option)).c_str(), value, 0);
+}
+
+int offer(spank_t spank) {
+    for (std::size_t i = 0; i < kOptions.size(); ++i) {
+        const Option& option = *kOptions.at(i);
+        spank_option entry{const_cast<char*>(option.name), const_cast<char*>(option.argument),
+                           const_cast<char*>(option.help), 1, static_cast<int>(i), take};
+        if (spank_option_register(spank, &entry) != ESPANK_SUCCESS)
+            slurm_error("weir: --%s cannot be offered", option.name);
+        offer_variable(option);
+    }
+    return 0;
+}
+
+// Moves the values to where job_submit_weir reads them. Where Slurm keeps them they would reach the job's own
+// environment, and each sbatch that the job runs would take them for its own.
+int hand_over(spank_t spank) {
+    for (const Option* option : kOptions) {
+        const std::string kept = slurm_variable(*option);
+        std::array<char, 4096> value{};
+        const auto found = spank_job_control_getenv(spank, kept.c_str(), value.data(), value.size());
+        if (found == ESPANK_SUCCESS) {
+            spank_job_control_setenv(spank, option->variable, value.data(), 1);
+            spank_job_control_unsetenv(spank, kept.c_str());
+        } else if (found == ESPANK_NOSPACE) {
+            slurm_error("weir: --%s: is too long", option->name);
+            return -1;
+        }
+        unsetenv(kept.c_str());
+        unsetenv(("SLURM_SPANK_" + kept).c_str());
+    }
+    return 0;
+}
+
+}  // namespace
+
+extern "C" {
+
+WEIR_EXPORT extern const char plugin_name[] = "weir";
+WEIR_EXPORT extern const char plugin_type[] = "spank";
+WEIR_EXPORT extern const unsigned int plugin_version = SLURM_VERSION_NUMBER;
+WEIR_EXPORT extern const unsigned int spank_plugin_version = 1;
+
+WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*arguments*/) {
+    return submits() ? guard("offering options", [spank] { return offer(spank); }) : 0;
+}
+
+WEIR_EXPORT int slurm_spank_init_post_opt(spank_t spank, int /*count*/, char** /*arguments*/) {
+    return submits() ? guard("handing options over", [spank] { return hand_over(spank); }) : 0;
+}
+}
