@@ -39,6 +39,12 @@ class Checkpoint:
         os.replace(self.path + ".new", self.path)
 
 
+def my_job():
+    """What Slurm's commands call this job. The number alone would, for one of its tasks, name a whole array."""
+    task = os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{task}" if task else os.environ["SLURM_JOB_ID"]
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", required=True)
@@ -75,7 +81,7 @@ def main():
             print(f"saved at step {step}", flush=True)
         if told:
             # A job that requeues itself while it runs leaves those that depend on it waiting.
-            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
+            subprocess.run(["scontrol", "requeue", my_job()], check=True)
             return
     print(f"result {weight!r} {bias!r}", flush=True)
 

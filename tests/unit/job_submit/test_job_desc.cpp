@@ -206,3 +206,37 @@ TEST_CASE("numbers beyond any machine stay numbers", "[job_submit][job_desc]") {
     CHECK(huge.cpus_total > 1'000'000'000);
     CHECK(huge.gpus_total > 1'000'000'000);
 }
+
+TEST_CASE("whether a job has a script, may be requeued and how long it may run is read", "[job_submit][job_desc]") {
+    using Requeue = Submission::Requeue;
+    const Submission plain = read([](job_desc_msg_t&) {});
+    CHECK_FALSE(plain.batch);
+    CHECK_FALSE(plain.time_limit);
+    CHECK(plain.requeueable == Requeue::kYes);
+    const Submission batch = read([](job_desc_msg_t& job) {
+        job.script = words("#!/bin/sh");
+        job.requeue = 0;
+        job.time_limit = 2;
+    });
+    CHECK(batch.batch);
+    CHECK(batch.has_script);
+    CHECK(batch.requeueable == Requeue::kRefusedByUser);
+    CHECK(batch.time_limit == Duration(120));
+    const Submission component = read([](job_desc_msg_t& job) { job.het_job_offset = 1; });
+    CHECK(component.batch);
+    CHECK_FALSE(component.has_script);
+    job_desc_msg_t job = plain_job();
+    CHECK(read_submission(job, nullptr, false).requeueable == Requeue::kNotByDefault);
+    job.requeue = 1;
+    CHECK(read_submission(job, nullptr, false).requeueable == Requeue::kYes);
+}
+
+TEST_CASE("options are found among what other plugins say, by their whole names", "[job_submit][job_desc]") {
+    job_desc_msg_t job = plain_job();
+    CHECK(read_options(job) == Options{});
+    char* entries[] = {words("OTHER=1"), words("WEIR_NOTICES=x"), words("WEIR_NOTICE=TERM@5"), nullptr,
+                       words("WEIR_CHECKPOINT=")};
+    job.spank_job_env = entries;
+    job.spank_job_env_size = 5;
+    CHECK(read_options(job) == Options{"", "TERM@5"});
+}

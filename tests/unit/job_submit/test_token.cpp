@@ -63,14 +63,20 @@ TEST_CASE("the begin time is read as a time", "[job_submit][token]") {
     CHECK_FALSE(token::begin("a"));
 }
 
-TEST_CASE("how a job wants notice is read back as it was written, and garbage is nothing", "[token]") {
+TEST_CASE("what a user said is read from the token, as an older version wrote it too", "[token]") {
     using namespace weir;
     using namespace weir::job_submit;
-    for (const NoticeSignal signal : {NoticeSignal{15, false}, NoticeSignal{10, true}})
-        CHECK(token::notice(token::set("by an admin", token::kNotice, token::to_text(signal))) == signal);
-    for (const char* text :
-         {"", "weir:notice=", "weir:notice=B", "weir:notice=0", "weir:notice=99", "weir:notice=10x"})
+    CHECK(token::notice("by an admin weir:notice=B:TERM@60;x=1") == NoticeSignal{15, true, Duration(60)});
+    CHECK(token::notice("weir:notice=USR1") == NoticeSignal{10, false, {}});
+    CHECK(token::notice("weir:notice=15") == NoticeSignal{15, false, {}});
+    CHECK(token::notice("weir:notice=B10") == NoticeSignal{10, true, {}});
+    for (const char* text : {"", "weir:notice=", "weir:notice=B", "weir:notice=0", "weir:notice=99",
+                             "weir:notice=10x", "weir:notice=TERM@soon"})
         CHECK_FALSE(token::notice(text));
+    CHECK(token::checkpoint("weir:checkpoint=USR1@20,every=600s,colour=red") ==
+          Checkpoint{10, Duration(20), Duration(600), {}});
+    for (const char* text : {"", "weir:checkpoint=USR1", "weir:checkpoint=NEW@20", "weir:check=USR1@20"})
+        CHECK_FALSE(token::checkpoint(text));
 }
 
 TEST_CASE("what a job is told takes the place of what it was told before, beside all else", "[token]") {

@@ -271,16 +271,41 @@ TEST_CASE("nobody is stopped for an owner's job that no longer waits", "[vacate]
     CHECK(again.ledger.loans[0].vacating->stops_jobs);
 }
 
-TEST_CASE("a job that asked for a signal gets that one and no other", "[reclaim]") {
+TEST_CASE("a job is told to leave as it asked, and has as long as it asked within the rule's notice",
+          "[reclaim]") {
     World world = small_world();
     world.lent("t1").vacating = Vacating{world.at, "its owner wants it", {}, true, {}};
     world.reservations["weir_inference"].nodes = {"i1", "i2"};
     Job& job = world.running(101, "inference", {"t1"}, 8);
     job.requeueable = true;
-    job.notice = NoticeSignal{10, true};
-    const auto told = steps_of<NotifyJob>(lend(world.snapshot(), {small_rule()}));
-    REQUIRE(told.size() == 1);
-    CHECK(told[0].signal == NoticeSignal{10, true});
+    const auto told = [&] {
+        const auto steps = steps_of<NotifyJob>(lend(world.snapshot(), {small_rule()}));
+        REQUIRE(steps.size() == 1);
+        return std::pair(steps[0].signal, steps[0].told.substr(0, steps[0].told.find(':')));
+    };
+    CHECK(told() == std::pair(std::optional<NoticeSignal>(), std::string("will be requeued in 2m")));
+    job.notice = NoticeSignal{10, true, {}};  // of --signal
+    CHECK(told() == std::pair(job.notice, std::string("will be requeued in 2m")));
+    job.checkpoint = Checkpoint{12, 30s, {}, {}};
+    CHECK(told() ==
+          std::pair(std::optional(NoticeSignal{12, true, 30s}), std::string("will be requeued in 30s")));
+    job.notice = NoticeSignal{15, true, 45s};  // of --weir-notice
+    CHECK(told() == std::pair(job.notice, std::string("will be requeued in 45s")));
+    job.notice->within = 10min;
+    CHECK(told() == std::pair(job.notice, std::string("will be requeued in 2m")));
+}
+
+TEST_CASE("a notice that is shorter than the rule's ends sooner", "[reclaim]") {
+    World world = small_world();
+    world.lent("t1").vacating = Vacating{world.at - 1min, "its owner wants it", {}, true, {{{101}, world.at - 30s}}};
+    world.reservations["weir_inference"].nodes = {"i1", "i2"};
+    Job& job = world.running(101, "inference", {"t1"}, 8);
+    job.requeueable = true;
+    CHECK(steps_of<EndJob>(lend(world.snapshot(), {small_rule()})).empty());
+    job.notice = NoticeSignal{15, true, 30s};
+    const auto ended = steps_of<EndJob>(lend(world.snapshot(), {small_rule()}));
+    REQUIRE(ended.size() == 1);
+    CHECK(ended[0].told == "requeued: its notice of 30s has run out; t1 goes home to train: its owner wants it");
 }
 
 TEST_CASE("loans that go home one after the other in one movement count as one flip", "[reclaim]") {
