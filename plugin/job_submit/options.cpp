@@ -15,7 +15,8 @@ std::string said_of(const spank::Option& option, const std::string& sentence) {
 // A job that needs longer to leave than it may run cannot mean what it says.
 std::string too_long(Duration within, const Submission& job) {
     if (!job.time_limit || within < *job.time_limit) return {};
-    return weir::to_text(within) + " is no shorter than the job's time limit of " + weir::to_text(*job.time_limit);
+    return weir::to_text(within) + " is no shorter than the job's time limit of " +
+           weir::to_text(*job.time_limit);
 }
 
 std::string contradiction(const Checkpoint& checkpoint, const Submission& job) {

@@ -15,7 +15,8 @@ namespace weir::job_submit::token {
 
 // The begin time, in unix seconds, that job_submit_weir gave the job: the only one that weirctld may clear.
 inline constexpr std::string_view kBegin = "begin";
-// What the user said, as plugin/spank/values.h writes it: --weir-notice or else --signal, and --weir-checkpoint.
+// What the user said, as plugin/spank/values.h writes it: --weir-notice or else --signal, and
+// --weir-checkpoint.
 inline constexpr std::string_view kNotice = "notice";
 inline constexpr std::string_view kCheckpoint = "checkpoint";
 

@@ -21,8 +21,7 @@ inline constexpr Option kCheckpoint{"weir-checkpoint", "SIGNAL@SECONDS[,every=TI
                                     "on SIGNAL to the batch script the job saves and requeues itself",
                                     "WEIR_CHECKPOINT"};
 inline constexpr Option kNotice{"weir-notice", "SIGNAL@SECONDS",
-                                "tell the job so that its node is taken back, SECONDS before",
-                                "WEIR_NOTICE"};
+                                "tell the job so that its node is taken back, SECONDS before", "WEIR_NOTICE"};
 inline constexpr std::array<const Option*, 2> kOptions{&kCheckpoint, &kNotice};
 
 // What is wrong with a value, in one line that shows what would be right; empty if nothing is.

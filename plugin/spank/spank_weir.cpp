@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What sbatch, salloc and srun load from plugstack.conf: Weir's options, each checked as it is read. In slurmd
-// and slurmstepd it does nothing. Whatever goes wrong in here, the job goes on as if Weir were not there; only
-// a bad value ends the submission.
+// What sbatch, salloc and srun load from plugstack.conf: Weir's options, each checked as it is read. In
+// slurmd and slurmstepd it does nothing. Whatever goes wrong in here, the job goes on as if Weir were not
+// there; only a bad value ends the submission.
 #include <errno.h>
 #include <stdlib.h>
 
@@ -59,8 +59,12 @@ void offer_variable(const Option& option) {
 int offer(spank_t spank) {
     for (std::size_t i = 0; i < kOptions.size(); ++i) {
         const Option& option = *kOptions.at(i);
-        spank_option entry{const_cast<char*>(option.name), const_cast<char*>(option.argument),
-                           const_cast<char*>(option.help), 1, static_cast<int>(i), take};
+        spank_option entry{const_cast<char*>(option.name),
+                           const_cast<char*>(option.argument),
+                           const_cast<char*>(option.help),
+                           1,
+                           static_cast<int>(i),
+                           take};
         if (spank_option_register(spank, &entry) != ESPANK_SUCCESS)
             slurm_error("weir: --%s cannot be offered", option.name);
         offer_variable(option);

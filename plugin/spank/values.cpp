@@ -58,7 +58,8 @@ Read<int> read_signal(std::string_view text) {
     if (text.empty()) return fault("names no signal (as in USR1@120)");
     const auto number = signal_number(text);
     if (!number)
-        return fault(quoted(text) + " is no signal (known: " + usual_signals() + ", or a number from 1 to 64)");
+        return fault(quoted(text) + " is no signal (known: " + usual_signals() +
+                     ", or a number from 1 to 64)");
     if (!can_be_caught(*number)) return fault(quoted(text) + " cannot be caught by any program (try USR1)");
     return *number;
 }
@@ -71,7 +72,8 @@ Read<Told> read_told(std::string_view text) {
     const auto signal = read_signal(name);
     if (!signal) return tl::unexpected(signal.error());
     if (!has_seconds || text.empty())
-        return fault(quoted(name) + " does not say within how many seconds (try " + std::string(name) + "@120)");
+        return fault(quoted(name) + " does not say within how many seconds (try " + std::string(name) +
+                     "@120)");
     const auto within = read_seconds(text);
     if (!within) return tl::unexpected(within.error());
     return Told{*signal, *within};
@@ -87,7 +89,8 @@ Read<bool> read_key(std::string_view part, Strangers strangers, Checkpoint& chec
     if (field == nullptr) {
         if (strangers == Strangers::kPassedOver) return true;
         const auto meant = config::nearest(key, {"every", "reload"});
-        return fault("knows no " + quoted(key) + (meant.empty() ? "" : " (meant " + std::string(meant) + "?)") +
+        return fault("knows no " + quoted(key) +
+                     (meant.empty() ? "" : " (meant " + std::string(meant) + "?)") +
                      ", but every=TIME and reload=TIME");
     }
     const std::string name(key);

@@ -116,8 +116,8 @@ std::optional<Step> write_reservation(const Decision& decision, RuleWork& work);
 std::vector<Step> sweep(Decision& decision, const std::vector<char>& reservation_stands);
 std::vector<Step> leave(const Decision& decision);  // of rules held home, once nothing is lent
 
-// How a borrower's job is told to leave, and how long it then has: what it asked for, within the rule's notice.
-// A job that declared a checkpoint, and no notice of its own, is told to save.
+// How a borrower's job is told to leave, and how long it then has: what it asked for, within the rule's
+// notice. A job that declared a checkpoint, and no notice of its own, is told to save.
 struct Leave {
     std::optional<NoticeSignal> signal;
     Duration time{};

@@ -37,7 +37,8 @@ void tell_of_borrower(const RuleWork& work, const Job& job, std::vector<std::str
                        "; Weir tries again every minute, and weirctld's log says why");
 }
 
-// What Weir sees of the rule that a waiting job is concerned by: demand, what is at hand, candidates, reserves.
+// What Weir sees of the rule that a waiting job is concerned by: demand, what is at hand, candidates,
+// reserves.
 void tell_figures(const RuleWork& work, const Plan& plan, std::vector<std::string>& said) {
     const auto report = std::ranges::find(plan.rules, work.rule().name, &RuleReport::rule);
     if (!work.works() || report == plan.rules.end()) return;
@@ -47,7 +48,8 @@ void tell_figures(const RuleWork& work, const Plan& plan, std::vector<std::strin
                        (report->waiting_jobs == 1 ? " waits in " : " wait in ") + rule.to + ", which has " +
                        counted(report->own, "node") + " of its own and " + std::to_string(loans.lent) +
                        " lent; of " + counted(report->lendable, "node") + " that may be lent " +
-                       std::to_string(report->owner_idle) + (report->owner_idle == 1 ? " is" : " are") + " left idle";
+                       std::to_string(report->owner_idle) + (report->owner_idle == 1 ? " is" : " are") +
+                       " left idle";
     if (rule.keep_idle > 0) text += ", " + std::to_string(rule.keep_idle) + " of them kept for the owner";
     if (rule.max_lent) text += "; at most " + std::to_string(*rule.max_lent) + " at a time";
     for (const auto& [type, gpus] : rule.spare_gpus)

@@ -207,7 +207,8 @@ TEST_CASE("numbers beyond any machine stay numbers", "[job_submit][job_desc]") {
     CHECK(huge.gpus_total > 1'000'000'000);
 }
 
-TEST_CASE("whether a job has a script, may be requeued and how long it may run is read", "[job_submit][job_desc]") {
+TEST_CASE("whether a job has a script, may be requeued and how long it may run is read",
+          "[job_submit][job_desc]") {
     using Requeue = Submission::Requeue;
     const Submission plain = read([](job_desc_msg_t&) {});
     CHECK_FALSE(plain.batch);

@@ -37,7 +37,8 @@ TEST_CASE("what contradicts the job is refused, and nothing is noted", "[job_sub
         return noted.refusal;
     };
     job.time_limit = Duration(120);
-    CHECK(refusal({"USR1@120", {}}) == "weir: --weir-checkpoint: 2m is no shorter than the job's time limit of 2m");
+    CHECK(refusal({"USR1@120", {}}) ==
+          "weir: --weir-checkpoint: 2m is no shorter than the job's time limit of 2m");
     CHECK(refusal({"USR1@119", "TERM@1h"}) ==
           "weir: --weir-notice: 1h is no shorter than the job's time limit of 2m");
     CHECK(refusal({"USR1", {}}).starts_with("weir: --weir-checkpoint: \"USR1\" does not say"));

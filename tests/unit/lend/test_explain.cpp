@@ -22,10 +22,11 @@ TEST_CASE("a borrower's waiting job is told what is lent for it or what holds it
     world.running(1, "inference", {"i1", "i2"}, 8);
     world.pending(41, "inference", 2, 8);
     auto rule = small_rule();
-    CHECK(told(world, 41) ==
-          Names{"it waits for: Resources", "Weir lends t1 and t2 for it",
-                "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes "
-                "that may be lent 2 are left idle"});
+    CHECK(
+        told(world, 41) ==
+        Names{"it waits for: Resources", "Weir lends t1 and t2 for it",
+              "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes "
+              "that may be lent 2 are left idle"});
     SECTION("max_lent") {
         rule.max_lent = 1;
         CHECK(told(world, 41, rule)[1] == "Weir may not lend enough for it now: max_lent is 1");
@@ -53,10 +54,11 @@ TEST_CASE("an owner's waiting job is told when lent nodes come home for it", "[e
     world.lent("t1");
     world.running(101, "inference", {"t1"}, 8);
     world.pending(12, "train", 1, 8, 6min);
-    CHECK(told(world, 12) ==
-          Names{"it waits for: Resources", "t1 is on the way home for it", "t1 comes home for it",
-                "rule inference: 0 jobs wait in inference, which has 2 nodes of its own and 0 lent; of 1 node "
-                "that may be lent 0 are left idle"});
+    CHECK(
+        told(world, 12) ==
+        Names{"it waits for: Resources", "t1 is on the way home for it", "t1 comes home for it",
+              "rule inference: 0 jobs wait in inference, which has 2 nodes of its own and 0 lent; of 1 node "
+              "that may be lent 0 are left idle"});
     SECTION("later") {
         world.jobs[12].job.eligible = world.at - 2min;
         CHECK(told(world, 12)[1] ==
@@ -114,11 +116,13 @@ TEST_CASE("reserves are told with the figures, and a declared checkpoint with wh
     rule.max_lent = 3;
     rule.spare_gpus = {{"h100", 8}};
     const Names said = told(world, 41, rule);
-    CHECK(said[2] == "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes "
-                     "that may be lent 2 are left idle, 2 of them kept for the owner; at most 3 at a time; 8 h100 "
-                     "GPUs shall stand ready beside");
-    CHECK(said[3] == "it can be told to save and start again within 20s, as its user declared "
-                     "(--weir-checkpoint); it saves every 10m by itself; a restart takes it 30s");
+    CHECK(said[2] ==
+          "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes "
+          "that may be lent 2 are left idle, 2 of them kept for the owner; at most 3 at a time; 8 h100 "
+          "GPUs shall stand ready beside");
+    CHECK(said[3] ==
+          "it can be told to save and start again within 20s, as its user declared "
+          "(--weir-checkpoint); it saves every 10m by itself; a restart takes it 30s");
     world.jobs[41].job.requeueable = false;
     CHECK(told(world, 41, rule)[3].ends_with("; but it may not be requeued any more"));
 }

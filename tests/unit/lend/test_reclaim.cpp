@@ -297,7 +297,8 @@ TEST_CASE("a job is told to leave as it asked, and has as long as it asked withi
 
 TEST_CASE("a notice that is shorter than the rule's ends sooner", "[reclaim]") {
     World world = small_world();
-    world.lent("t1").vacating = Vacating{world.at - 1min, "its owner wants it", {}, true, {{{101}, world.at - 30s}}};
+    world.lent("t1").vacating =
+        Vacating{world.at - 1min, "its owner wants it", {}, true, {{{101}, world.at - 30s}}};
     world.reservations["weir_inference"].nodes = {"i1", "i2"};
     Job& job = world.running(101, "inference", {"t1"}, 8);
     job.requeueable = true;
@@ -305,7 +306,8 @@ TEST_CASE("a notice that is shorter than the rule's ends sooner", "[reclaim]") {
     job.notice = NoticeSignal{15, true, 30s};
     const auto ended = steps_of<EndJob>(lend(world.snapshot(), {small_rule()}));
     REQUIRE(ended.size() == 1);
-    CHECK(ended[0].told == "requeued: its notice of 30s has run out; t1 goes home to train: its owner wants it");
+    CHECK(ended[0].told ==
+          "requeued: its notice of 30s has run out; t1 goes home to train: its owner wants it");
 }
 
 TEST_CASE("loans that go home one after the other in one movement count as one flip", "[reclaim]") {

@@ -43,7 +43,8 @@ TEST_CASE("what is kept is read back as it was, whatever was said", "[spank]") {
     }
 }
 
-TEST_CASE("a later version's keys are passed over where they are kept, and refused where they are said", "[spank]") {
+TEST_CASE("a later version's keys are passed over where they are kept, and refused where they are said",
+          "[spank]") {
     CHECK(kept_checkpoint("USR1@20,colour=red,every=60s") == Checkpoint{10, 20s, 60s, {}});
     CHECK_FALSE(read_checkpoint("USR1@20,colour=red,every=60s"));
     CHECK_FALSE(kept_checkpoint("USR1@20,every=often"));
