@@ -50,10 +50,10 @@ void tell_figures(const RuleWork& work, const Plan& plan, std::vector<std::strin
                        " lent; of " + counted(report->lendable, "node") + " that may be lent " +
                        std::to_string(report->owner_idle) + (report->owner_idle == 1 ? " is" : " are") +
                        " left idle";
-    if (rule.keep_idle > 0) text += ", " + std::to_string(rule.keep_idle) + " of them kept for the owner";
-    if (rule.max_lent) text += "; at most " + std::to_string(*rule.max_lent) + " at a time";
+    if (rule.keep_idle > 0) text += "; keep_idle is " + std::to_string(rule.keep_idle);
+    if (rule.max_lent) text += "; max_lent is " + std::to_string(*rule.max_lent);
     for (const auto& [type, gpus] : rule.spare_gpus)
-        text += "; " + counted(gpus, type + " GPU") + " shall stand ready beside";
+        text += "; spare_gpus of " + type + " is " + std::to_string(gpus);
     said.push_back(std::move(text));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What job_submit_weir.so adds to a submission in slurmctld: calls it as slurmctld does, with a heartbeat of many
-// rules, and prints microseconds a call. slurmctld's own symbols stand below.
+// What job_submit_weir.so adds to a submission in slurmctld: calls it as slurmctld does, with a heartbeat of
+// many rules, and prints microseconds a call. slurmctld's own symbols stand below.
 #include <dlfcn.h>
 #include <slurm/slurm.h>
 
@@ -29,7 +29,11 @@ using Submit = int (*)(job_desc_msg_t*, std::uint32_t, char**);
 std::string heartbeat_of(int rules) {
     Heartbeat heartbeat{std::time(nullptr), weir::Duration(3600), {}};
     for (int i = 0; i < rules; ++i)
-        heartbeat.rules.push_back({"p" + std::to_string(i), "weir_p" + std::to_string(i), false, {}, {},
+        heartbeat.rules.push_back({"p" + std::to_string(i),
+                                   "weir_p" + std::to_string(i),
+                                   false,
+                                   {},
+                                   {},
                                    {{16, 64, 512000, {{"h100", 8, 0}}}}});
     return to_text(heartbeat);
 }
@@ -51,7 +55,8 @@ std::vector<double> measure(Submit submit, int calls, int rules, bool options) {
         const auto start = Clock::now();
         const int status = submit(&job, 1000, &message);
         times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
-        if (status != SLURM_SUCCESS || job.reservation == nullptr) throw std::runtime_error("it did not work");
+        if (status != SLURM_SUCCESS || job.reservation == nullptr)
+            throw std::runtime_error("it did not work");
     }
     std::ranges::sort(times);
     return times;
@@ -70,7 +75,8 @@ int run(const std::string& plugin, int calls, int rules) {
     for (const bool options : {false, true}) {
         const auto times = measure(submit, calls, rules, options);
         std::printf("%s options, %d rules: %.1f us a job (median), %.1f us (p99)\n",
-                    options ? "with" : "without", rules, times[times.size() / 2], times[times.size() * 99 / 100]);
+                    options ? "with" : "without", rules, times[times.size() / 2],
+                    times[times.size() * 99 / 100]);
     }
     std::filesystem::remove_all(state);
     return 0;

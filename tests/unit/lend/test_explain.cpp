@@ -116,10 +116,10 @@ TEST_CASE("reserves are told with the figures, and a declared checkpoint with wh
     rule.max_lent = 3;
     rule.spare_gpus = {{"h100", 8}};
     const Names said = told(world, 41, rule);
-    CHECK(said[2] ==
-          "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes "
-          "that may be lent 2 are left idle, 2 of them kept for the owner; at most 3 at a time; 8 h100 "
-          "GPUs shall stand ready beside");
+    CHECK(
+        said[2] ==
+        "rule inference: 1 job waits in inference, which has 2 nodes of its own and 0 lent; of 4 nodes that "
+        "may be lent 2 are left idle; keep_idle is 2; max_lent is 3; spare_gpus of h100 is 8");
     CHECK(said[3] ==
           "it can be told to save and start again within 20s, as its user declared "
           "(--weir-checkpoint); it saves every 10m by itself; a restart takes it 30s");
