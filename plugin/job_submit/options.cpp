@@ -8,10 +8,6 @@
 namespace weir::job_submit {
 namespace {
 
-std::string said_of(const spank::Option& option, const std::string& sentence) {
-    return "weir: --" + std::string(option.name) + ": " + sentence;
-}
-
 // A job that needs longer to leave than it may run cannot mean what it says.
 std::string too_long(Duration within, const Submission& job) {
     if (!job.time_limit || within < *job.time_limit) return {};
@@ -35,13 +31,13 @@ Noted note(const Options& options, const Submission& job) {
     if (options.checkpoint) {
         const auto checkpoint = spank::read_checkpoint(*options.checkpoint);
         std::string wrong = checkpoint ? contradiction(*checkpoint, job) : checkpoint.error();
-        if (!wrong.empty()) return {{}, said_of(spank::kCheckpoint, wrong)};
+        if (!wrong.empty()) return {{}, spank::said_of(spank::kCheckpoint, wrong)};
         noted.entries.emplace_back(token::kCheckpoint, spank::to_text(*checkpoint));
     }
     if (options.notice) {
         auto notice = spank::read_notice(*options.notice);
         std::string wrong = notice ? too_long(*notice->within, job) : notice.error();
-        if (!wrong.empty()) return {{}, said_of(spank::kNotice, wrong)};
+        if (!wrong.empty()) return {{}, spank::said_of(spank::kNotice, wrong)};
         notice->batch_only = job.has_script;
         noted.entries.emplace_back(token::kNotice, spank::to_text(*notice));
     }

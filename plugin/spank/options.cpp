@@ -7,9 +7,13 @@
 
 namespace weir::spank {
 
+std::string said_of(const Option& option, const std::string& sentence) {
+    return "weir: --" + std::string(option.name) + ": " + sentence;
+}
+
 std::string fault(const Option& option, std::string_view value) {
     const auto read = [&](const auto& result) {
-        return result ? std::string() : "weir: --" + std::string(option.name) + ": " + result.error();
+        return result ? std::string() : said_of(option, result.error());
     };
     return &option == &kCheckpoint ? read(read_checkpoint(value)) : read(read_notice(value));
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +20,12 @@ inline constexpr Option kCheckpoint{"weir-checkpoint", "SIGNAL@SECONDS[,every=TI
                                     "on SIGNAL to the batch script the job saves and requeues itself",
                                     "WEIR_CHECKPOINT"};
 inline constexpr Option kNotice{"weir-notice", "SIGNAL@SECONDS",
-                                "tell the job so that its node is taken back, SECONDS before", "WEIR_NOTICE"};
+                                "SIGNAL tells the job that its node is taken back; it is gone within SECONDS",
+                                "WEIR_NOTICE"};
 inline constexpr std::array<const Option*, 2> kOptions{&kCheckpoint, &kNotice};
+
+// What Weir says of an option: "weir: --weir-notice: SENTENCE".
+std::string said_of(const Option& option, const std::string& sentence);
 
 // What is wrong with a value, in one line that shows what would be right; empty if nothing is.
 std::string fault(const Option& option, std::string_view value);

@@ -66,7 +66,7 @@ int offer(spank_t spank) {
                            static_cast<int>(i),
                            take};
         if (spank_option_register(spank, &entry) != ESPANK_SUCCESS)
-            slurm_error("weir: --%s cannot be offered", option.name);
+            slurm_error("%s", said_of(option, "cannot be offered").c_str());
         offer_variable(option);
     }
     return 0;
@@ -83,7 +83,7 @@ int hand_over(spank_t spank) {
             spank_job_control_setenv(spank, option->variable, value.data(), 1);
             spank_job_control_unsetenv(spank, kept.c_str());
         } else if (found == ESPANK_NOSPACE) {
-            slurm_error("weir: --%s: is too long", option->name);
+            slurm_error("%s", said_of(*option, "is too long").c_str());
             return -1;
         }
         unsetenv(kept.c_str());

@@ -113,7 +113,7 @@ std::vector<std::string> explain(const Snapshot& snapshot, const std::vector<Len
     } else {
         decide(decision);
         tell_homecoming(plan, job, said);
-        const RuleWork* concerned = nullptr;
+        std::vector<const RuleWork*> concerned;
         for (const RuleWork& work : decision.rules) {
             const auto to = snapshot.partition(work.rule().to);
             const bool its = to && !job.partitions.empty() &&
@@ -122,11 +122,11 @@ std::vector<std::string> explain(const Snapshot& snapshot, const std::vector<Len
             const bool owners = std::ranges::any_of(job.partitions, [&](PartitionIndex p) {
                 return std::ranges::find(work.land.from, p) != work.land.from.end();
             });
-            if (its || owners) concerned = &work;
+            if (its || owners) concerned.push_back(&work);
         }
         if (said.empty() || !watch.said.empty())
             said.insert(said.end(), watch.said.begin(), watch.said.end());
-        if (concerned != nullptr) tell_figures(*concerned, plan, said);
+        for (const RuleWork* work : concerned) tell_figures(*work, plan, said);
         if (!said.empty() && !job.reason.empty()) said.insert(said.begin(), "it waits for: " + job.reason);
     }
     tell_declared(job, said);

@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
     job.script = "#!/bin/sh\ntrue\n";
     job.user_id = getuid();
     job.group_id = getgid();
+    job.std_out = "/dev/null";
     job.work_dir = "/tmp";
     if (slurm_submit_batch_job(&job, &answer) != 0) return slurm_perror("submit"), 1;
     printf("%u\n", answer->job_id);
@@ -199,7 +200,10 @@ def test_slurmrestd_is_no_way_around(weir):
         for forged in ("weir:checkpoint=USR1@1", ""):
             call("POST", f"job/{job}", {"admin_comment": forged})
             assert comment(weir, job) == KEPT
-        plain = {"name": "x", "environment": {"PATH": "/bin"}, "current_working_directory": "/tmp"}
+        call("POST", f"job/{job}", {"name": "renamed"})  # what a user may change comes through
+        assert weir.lab.job(job)["JobName"] == "renamed" and comment(weir, job) == KEPT
+        plain = {"name": "x", "environment": {"PATH": "/bin"}, "current_working_directory": "/tmp",
+                 "standard_output": "/dev/null"}
         accepted = call("POST", "job/submit", {"script": "#!/bin/sh\ntrue\n", "job": plain})
         assert not accepted["errors"], accepted
         assert comment(weir, accepted["job_id"]) == ""
