@@ -263,9 +263,10 @@ class Weir:
 
 
 def answering(lab):
-    """A Weir whose weirctld has looked at Slurm."""
+    """A Weir whose weirctld has looked at Slurm and acted: a job of before that starts as on stock Slurm."""
     weir = Weir(lab)
     weir.status(30)
+    weir.cycles(1)
     return weir
 
 
