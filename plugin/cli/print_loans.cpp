@@ -5,12 +5,6 @@
 namespace weir::cli {
 namespace {
 
-std::string joined(const std::vector<std::string>& labels) {
-    std::string text;
-    for (const std::string& label : labels) text += (text.empty() ? "" : " ") + label;
-    return text;
-}
-
 std::string state_text(const json& loan, const Look& look) {
     const std::string state = text_of(loan, "state");
     if (const auto since = time_of(loan, "vacating_since"); since && state == "vacating")
@@ -40,7 +34,7 @@ std::string print_loans(const json& loans, const Look& look) {
         if (!home.empty()) notes.push_back("going home: " + home);
         table.row({text_of(loan, "node"), text_of(loan, "rule"), text_of(loan, "from"),
                    since ? clock(*since, look) + " (" + cli::since(*since, look) + ")" : "",
-                   state_text(loan, look), joined(texts_of(loan, "jobs"))},
+                   state_text(loan, look), joined(texts_of(loan, "jobs"), " ")},
                   std::move(notes));
     }
     return text + table.text(look);

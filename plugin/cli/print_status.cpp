@@ -74,12 +74,6 @@ std::string print_partitions(const json& partitions, const Look& look) {
     return table.text(look);
 }
 
-std::string joined(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-    return text;
-}
-
 std::string print_rules(const json& rules, const Look& look) {
     Table table({{"RULE"},
                  {"FROM"},
@@ -91,7 +85,7 @@ std::string print_rules(const json& rules, const Look& look) {
                  {"WAITING", Kind::kNumber},
                  {"WANTED", Kind::kNumber}});
     for (const json& rule : rules)
-        table.row({text_of(rule, "name"), joined(texts_of(rule, "from")), text_of(rule, "to"),
+        table.row({text_of(rule, "name"), joined(texts_of(rule, "from"), ","), text_of(rule, "to"),
                    number(rule, "own_nodes"), number(rule, "lendable_nodes"), number(rule, "lent_nodes"),
                    number(rule, "vacating_nodes"), number(rule, "waiting_jobs"),
                    number(rule, "wanted_nodes")});

@@ -79,6 +79,12 @@ std::string since(Time time, const Look& look) {
     return to_text(age);
 }
 
+std::string joined(const std::vector<std::string>& names, const std::string& between) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : between) + name;
+    return text;
+}
+
 std::string enumerated(const std::vector<std::string>& names) {
     std::string text;
     for (std::size_t i = 0; i < names.size(); ++i)

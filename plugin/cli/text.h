@@ -32,6 +32,9 @@ std::string clock(Time time, const Look& look);
 // "4m12s", "3h5m": how long before now; "0s" for what has yet to come.
 std::string since(Time time, const Look& look);
 
+// "a,b,c" with that between them.
+std::string joined(const std::vector<std::string>& names, const std::string& between);
+
 // "a, b and c".
 std::string enumerated(const std::vector<std::string>& names);
 

@@ -20,11 +20,11 @@ void read_percent(const Value& value, int most, int& into) {
     keep(value.as("a percentage",
                   [&](std::string_view text) -> Read<int> {
                       if (!text.ends_with('%'))
-                          return tl::unexpected(quoted(text) + " has no unit (try " + std::string(text) +
+                          return tl::unexpected(in_quotes(text) + " has no unit (try " + std::string(text) +
                                                 "%)");
                       auto number = read_count(text.substr(0, text.size() - 1));
                       if (!number || *number > most)
-                          return tl::unexpected(quoted(text) + " is not a whole percentage from 0% to " +
+                          return tl::unexpected(in_quotes(text) + " is not a whole percentage from 0% to " +
                                                 std::to_string(most) + "%");
                       return number;
                   }),

@@ -59,7 +59,7 @@ std::optional<milliseconds> product(std::string_view digits, milliseconds unit, 
 }
 
 std::string unknown_unit(std::string_view unit, const DurationForm& form) {
-    return "has the unknown unit " + quoted(unit) + " (known: " + (form.milliseconds ? "ms, " : "") +
+    return "has the unknown unit " + in_quotes(unit) + " (known: " + (form.milliseconds ? "ms, " : "") +
            "s, m, h, d)";
 }
 
@@ -109,7 +109,7 @@ Read<milliseconds> read_duration(std::string_view text, const DurationForm& form
     if (text.empty()) return tl::unexpected<std::string>("is empty (as in 90s, 15m or 1h30m)");
     auto duration = text.starts_with('-') ? Read<milliseconds>(tl::unexpected<std::string>("is negative"))
                                           : read_parts(text, form);
-    return duration.map_error([&](const std::string& fault) { return quoted(text) + " " + fault; });
+    return duration.map_error([&](const std::string& fault) { return in_quotes(text) + " " + fault; });
 }
 
 }  // namespace weir::config

@@ -20,7 +20,7 @@ Read<double> read_speed(std::string_view text) {
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), speed, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size() || !(speed > 0) || speed > 1000)
-        return tl::unexpected(quoted(text) + " is not a speed relative to the first type (as in 0.45)");
+        return tl::unexpected(in_quotes(text) + " is not a speed relative to the first type (as in 0.45)");
     return speed;
 }
 

@@ -13,7 +13,7 @@ std::string found(const YamlNode& node) {
     case YamlNode::Kind::kNull:
         return "nothing";
     case YamlNode::Kind::kScalar:
-        return quoted(node.text);
+        return in_quotes(node.text);
     case YamlNode::Kind::kList:
         return "a list";
     case YamlNode::Kind::kMap:
@@ -106,7 +106,7 @@ std::optional<std::string> Value::text(std::string_view wanted) const {
 
 std::optional<int> Value::count() const {
     if (node_.kind == YamlNode::Kind::kScalar && node_.in_quotes) {
-        problem(quoted(node_.text) + " is in quotes: write a whole number without");
+        problem(in_quotes(node_.text) + " is in quotes: write a whole number without");
         return std::nullopt;
     }
     return as("a whole number", read_count);
@@ -118,7 +118,7 @@ std::optional<std::size_t> Value::word(const std::vector<std::string_view>& name
     const auto name = std::find(names.begin(), names.end(), *scalar);
     if (name != names.end()) return static_cast<std::size_t>(name - names.begin());
     const std::string_view near = nearest(*scalar, names);
-    problem(quoted(*scalar) + " is not one of " + joined(names) +
+    problem(in_quotes(*scalar) + " is not one of " + joined(names) +
             (near.empty() ? "" : " (did you mean " + std::string(near) + "?)"));
     return std::nullopt;
 }

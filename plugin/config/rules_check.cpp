@@ -73,7 +73,7 @@ class Check {
         const auto [first, is_new] = names_.try_emplace(name, here);
         if (is_new) return;
         const auto [later, earlier] = in_order(first->second, here);
-        tell(later, quoted(name) + " is the name of another rule too " + on_line(earlier));
+        tell(later, in_quotes(name) + " is the name of another rule too " + on_line(earlier));
     }
 
     void check_to(std::size_t i) {
@@ -83,7 +83,7 @@ class Check {
         const auto [first, is_new] = borrowers_.try_emplace(to, here);
         if (is_new) return;
         const auto [later, earlier] = in_order(first->second, here);
-        tell(later, quoted(to) + " is lent to by another rule already " + on_line(earlier) +
+        tell(later, in_quotes(to) + " is lent to by another rule already " + on_line(earlier) +
                         ": write one rule, its from may be a list");
     }
 
@@ -97,9 +97,9 @@ class Check {
             const Place there = same_rule ? place(i, "to") : borrower->second;
             const auto [later, earlier] = in_order(there, here);
             if (same_rule) {
-                tell(later, quoted(from) + " is both from and to of this rule " + on_line(earlier));
+                tell(later, in_quotes(from) + " is both from and to of this rule " + on_line(earlier));
             } else {
-                tell(later, quoted(from) + " is what another rule lends " +
+                tell(later, in_quotes(from) + " is what another rule lends " +
                                 (&later == &here ? "to " : "from ") + on_line(earlier) +
                                 ": lending on what was lent is not supported");
             }
@@ -145,7 +145,7 @@ class Check {
             const Place here = entry(i, key, j);
             const auto [first, is_new] = seen.try_emplace(names[j], here);
             if (!is_new)
-                tell(here, quoted(names[j]) + " is named twice (first on line " +
+                tell(here, in_quotes(names[j]) + " is named twice (first on line " +
                                std::to_string(first->second.line) + ")");
         }
     }

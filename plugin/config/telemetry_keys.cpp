@@ -64,7 +64,7 @@ void check_idle_rules(const Policy& policy, Findings& findings) {
         const policies::IdleRule& rule = policy.idle[i];
         const std::string path = entry_path("idle", i);
         if (const auto [other, fresh] = names.try_emplace(rule.name, path); !fresh)
-            tell(path, quoted(rule.name) + " is the name of " + other->second + " too");
+            tell(path, in_quotes(rule.name) + " is the name of " + other->second + " too");
         const auto enough = [&](const char* key, Duration window) {
             if (window < kFewestSamples * policy.telemetry.period)
                 tell(line(key_path(path, key)) > 0 ? key_path(path, key) : path,

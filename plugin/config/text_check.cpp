@@ -18,7 +18,7 @@ std::string hex(char c) {
     return {'0', 'x', kDigits[byte >> 4U], kDigits[byte & 0xFU]};
 }
 
-bool is_control(char c) {
+bool forbidden(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == 0x7F || (byte < 0x20 && c != '\t' && c != '\r');
 }
@@ -28,7 +28,7 @@ std::string fault(std::string_view line) {
     if (const std::size_t valid = utf8_prefix(line); valid < line.size()) {
         return "byte " + hex(line[valid]) + " is not UTF-8";
     }
-    if (const auto control = std::find_if(line.begin(), line.end(), is_control); control != line.end()) {
+    if (const auto control = std::find_if(line.begin(), line.end(), forbidden); control != line.end()) {
         return *control == '\0' ? "NUL byte" : "control character " + hex(*control);
     }
     if (line.starts_with('%')) return "directives (%) are not supported";

@@ -33,7 +33,7 @@ bool all_of(std::string_view text, std::string_view others) {
 }
 
 tl::unexpected<std::string> fault(std::string_view text, const std::string& what) {
-    return tl::unexpected(quoted(text) + " " + what);
+    return tl::unexpected(in_quotes(text) + " " + what);
 }
 
 // A name that travels to Slurm in a list with commas.

@@ -70,7 +70,7 @@ std::size_t utf8_prefix(std::string_view text) {
     return at;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     while (!text.empty() && out.size() < kMaxQuotedBytes) {
         const std::size_t size = character_bytes(text);
@@ -113,7 +113,7 @@ std::string key_path(const std::string& path, std::string_view key) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
                    c == '-';
         });
-    return path + (path.empty() ? "" : ".") + (plain ? std::string(key) : quoted(key));
+    return path + (path.empty() ? "" : ".") + (plain ? std::string(key) : in_quotes(key));
 }
 
 std::string entry_path(const std::string& path, std::size_t index) {

@@ -13,7 +13,7 @@ std::size_t utf8_prefix(std::string_view text);
 
 // The text in double quotes, fit for one line of a message: shortened, control characters and stray bytes as
 // \xNN.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // The known word that was probably meant; empty when none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);

@@ -14,7 +14,7 @@
 namespace weir::controller {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 constexpr int kVersion = 1;
 
 std::string system_error(const std::string& what, const std::filesystem::path& file) {

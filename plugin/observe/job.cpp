@@ -16,7 +16,7 @@ bool given(std::uint32_t value) {
 bool given(std::uint16_t value) {
     return value != 0 && value != NO_VAL16 && value != INFINITE16;
 }
-std::string_view text(const char* value) {
+std::string_view view_of(const char* value) {
     return value != nullptr ? value : "";
 }
 
@@ -49,7 +49,7 @@ void add_gpus(std::string_view tres, int times, int& need, Request& request) {
 
 // In a reservation of Weir's this means only that no suiting node is in it now.
 bool given_up(const slurm_job_info_t& job) {
-    return job.state_reason == FAIL_BAD_CONSTRAINTS && text(job.resv_name).starts_with("weir_");
+    return job.state_reason == FAIL_BAD_CONSTRAINTS && view_of(job.resv_name).starts_with("weir_");
 }
 
 WaitsFor to_waits_for(const slurm_job_info_t& job) {
@@ -87,19 +87,19 @@ Request to_request(const slurm_job_info_t& job) {
     } else {
         request.memory_per_node = static_cast<std::int64_t>(job.pn_min_memory);
     }
-    add_gpus(text(job.tres_per_node), 1, request.gpus_per_node, request);
-    add_gpus(text(job.tres_per_job), 1, request.gpus_total, request);
-    add_gpus(text(job.tres_per_task), tasks, request.gpus_total, request);
-    if (!text(job.tres_per_socket).empty()) request.beyond_model = "it asks for GPUs by socket";
+    add_gpus(view_of(job.tres_per_node), 1, request.gpus_per_node, request);
+    add_gpus(view_of(job.tres_per_job), 1, request.gpus_total, request);
+    add_gpus(view_of(job.tres_per_task), tasks, request.gpus_total, request);
+    if (!view_of(job.tres_per_socket).empty()) request.beyond_model = "it asks for GPUs by socket";
     request.exclusive = job.shared == JOB_SHARED_NONE;
-    if (!read_features(text(job.features), request.features))
+    if (!read_features(view_of(job.features), request.features))
         request.beyond_model = "its constraint offers alternatives";
     if (job.contiguous != 0) request.beyond_model = "it asks for contiguous nodes";
-    if (!text(job.req_nodes).empty()) {
+    if (!view_of(job.req_nodes).empty()) {
         request.nodes_required = slurm::expand_hosts(job.req_nodes);
         std::ranges::sort(request.nodes_required);
     }
-    if (!text(job.exc_nodes).empty()) {
+    if (!view_of(job.exc_nodes).empty()) {
         request.nodes_excluded = slurm::expand_hosts(job.exc_nodes);
         std::ranges::sort(request.nodes_excluded);
     }

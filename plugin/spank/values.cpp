@@ -9,7 +9,7 @@
 namespace weir::spank {
 namespace {
 
-using config::quoted;
+using config::in_quotes;
 using std::chrono::hours;
 using std::chrono::seconds;
 
@@ -58,9 +58,10 @@ Read<int> read_signal(std::string_view text) {
     if (text.empty()) return fault("names no signal (as in USR1@120)");
     const auto number = signal_number(text);
     if (!number)
-        return fault(quoted(text) + " is no signal (known: " + usual_signals() +
+        return fault(in_quotes(text) + " is no signal (known: " + usual_signals() +
                      ", or a number from 1 to 64)");
-    if (!can_be_caught(*number)) return fault(quoted(text) + " cannot be caught by any program (try USR1)");
+    if (!can_be_caught(*number))
+        return fault(in_quotes(text) + " cannot be caught by any program (try USR1)");
     return *number;
 }
 
@@ -72,7 +73,7 @@ Read<Told> read_told(std::string_view text) {
     const auto signal = read_signal(name);
     if (!signal) return tl::unexpected(signal.error());
     if (!has_seconds || text.empty())
-        return fault(quoted(name) + " does not say within how many seconds (try " + std::string(name) +
+        return fault(in_quotes(name) + " does not say within how many seconds (try " + std::string(name) +
                      "@120)");
     const auto within = read_seconds(text);
     if (!within) return tl::unexpected(within.error());
@@ -89,7 +90,7 @@ Read<bool> read_key(std::string_view part, Strangers strangers, Checkpoint& chec
     if (field == nullptr) {
         if (strangers == Strangers::kPassedOver) return true;
         const auto meant = config::nearest(key, {"every", "reload"});
-        return fault("knows no " + quoted(key) +
+        return fault("knows no " + in_quotes(key) +
                      (meant.empty() ? "" : " (meant " + std::string(meant) + "?)") +
                      ", but every=TIME and reload=TIME");
     }

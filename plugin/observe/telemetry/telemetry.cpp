@@ -24,7 +24,7 @@ Time now() {
     return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
-std::string seconds(Time time) {
+std::string unix_text(Time time) {
     return std::to_string(time.time_since_epoch().count());
 }
 
@@ -131,8 +131,8 @@ Result<void> Telemetry::ask_prometheus(const TelemetrySource& source, Readings& 
     if (first) {
         const Time end = now();
         const auto answer =
-            net::get(api + "_range" + query + "&start=" + seconds(end - source.longest) +
-                         "&end=" + seconds(end) + "&step=" + std::to_string(source.period.count()),
+            net::get(api + "_range" + query + "&start=" + unix_text(end - source.longest) +
+                         "&end=" + unix_text(end) + "&step=" + std::to_string(source.period.count()),
                      bounds);
         if (answer) return read_prometheus(*answer, into);
     }
