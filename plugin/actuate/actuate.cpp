@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/actuate/actuate.h"
 
+#include <slurm/slurm_errno.h>
+
 #include <algorithm>
 #include <optional>
 
 #include "plugin/job_submit/token.h"
 #include "plugin/slurm/command.h"
 #include "plugin/slurm/query.h"
+#include "plugin/slurm/submit.h"
 
 namespace weir::actuate {
 namespace {
@@ -22,13 +25,13 @@ Result<std::optional<slurm::JobWhereabouts>> find_on(JobId job, const std::strin
 
 class Taker {
   public:
-    Taker(const Snapshot& snapshot, const std::vector<policies::LendRule>& rules, void (*between)())
+    Taker(const Snapshot& snapshot, const Rules& rules, void (*between)())
         : snapshot_(snapshot), rules_(rules), between_(between) {}
 
     Result<void> operator()(const SetReservation& step) const {
         if (!step.create) return slurm::set_reservation_nodes(step.reservation, step.nodes);
         slurm::Access access;
-        for (const auto& rule : rules_) {
+        for (const auto& rule : rules_.lend) {
             if (rule.name == step.rule) access = {rule.users, rule.accounts, rule.groups};
         }
         return slurm::create_reservation(step.reservation, step.nodes, access);
@@ -52,11 +55,7 @@ class Taker {
         if (!job) return tl::make_unexpected(job.error());
         if (!*job) return {};
         tell(step.label, **job, step.told);
-        if (!step.signal) return {};
-        auto told = slurm::signal_job(step.label, step.signal->number, step.signal->batch_only);
-        // A job that Slurm will not signal, having no step yet, say, still gets its time.
-        if (!told && slurm::refused(told.error())) return {};
-        return told;
+        return signal(step.label, step.signal);
     }
 
     Result<void> operator()(const EndJob& step) const {
@@ -80,7 +79,48 @@ class Taker {
         return slurm::write_to_user(step.job.value, step.message);
     }
 
+    Result<void> operator()(const SubmitReplica& step) const {
+        const auto rule = std::ranges::find(rules_.services, step.service, &policies::ServiceRule::name);
+        if (rule == rules_.services.end()) return failure("weir.yaml has no service " + step.service);
+        slurm::Submission submission;
+        submission.script = rule->script;
+        submission.user = rule->user;
+        submission.account = rule->account;
+        submission.directory = rule->directory;
+        submission.name = step.label;
+        submission.environment = {{"WEIR_SERVICE", step.service},
+                                  {"WEIR_REPLICA", std::to_string(step.number)},
+                                  {"WEIR_PORT", std::to_string(rule->port + step.number)}};
+        auto job = slurm::submit_batch(submission);
+        if (!job) return tl::make_unexpected(job.error());
+        return {};
+    }
+
+    Result<void> operator()(const DrainReplica& step) const {
+        const auto job = find_on(step.job, step.node);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!*job) return {};
+        tell(std::to_string(step.job.value), **job, step.told);
+        return signal(std::to_string(step.job.value), step.signal);
+    }
+
+    Result<void> operator()(const EndReplica& step) const {
+        const std::string id = std::to_string(step.job.value);
+        if (const auto job = slurm::find_job(step.job.value)) tell(id, *job, step.told);
+        auto ended = slurm::cancel_job(id);
+        if (!ended && ended.error().code == ESLURM_ALREADY_DONE) return {};
+        return ended;
+    }
+
   private:
+    static Result<void> signal(const std::string& label, const std::optional<NoticeSignal>& signal) {
+        if (!signal) return {};
+        auto told = slurm::signal_job(label, signal->number, signal->batch_only);
+        // A job that Slurm will not signal, having no step yet, say, still gets its time.
+        if (!told && slurm::refused(told.error())) return {};
+        return told;
+    }
+
     // What follows does not depend on it: a job that cannot be told is in the journal all the same.
     void tell(const std::string& label, const slurm::JobWhereabouts& job, const std::string& sentence) const {
         slurm::JobChange change;
@@ -90,14 +130,13 @@ class Taker {
     }
 
     const Snapshot& snapshot_;
-    const std::vector<policies::LendRule>& rules_;
+    const Rules& rules_;
     void (*between_)();
 };
 
 }  // namespace
 
-Result<void> take(const Step& step, const Snapshot& snapshot, const std::vector<policies::LendRule>& rules,
-                  void (*between)()) {
+Result<void> take(const Step& step, const Snapshot& snapshot, const Rules& rules, void (*between)()) {
     return std::visit(Taker(snapshot, rules, between), step.action);
 }
 

@@ -13,6 +13,7 @@
 #include "plugin/cli/places.h"
 #include "plugin/cli/print.h"
 #include "plugin/cli/topology.h"
+#include "plugin/config/values.h"
 #include "topology/show/show.h"
 
 namespace {
@@ -43,6 +44,9 @@ struct Options {
     bool all = false;
     std::string from;
     std::string node;
+    std::string service;
+    std::string count;
+    std::string time;
     bool as_gres_conf = false;
     bool as_dot = false;
 };
@@ -125,12 +129,38 @@ int show_idle(const Options& options) {
                     });
 }
 
+int show_services(const Options& options) {
+    return show(options, {{"ask", "services"}, {"service", options.service}}, cli::print_services);
+}
+
+int scale(const Options& options) {
+    json request{{"ask", "scale"}, {"service", options.service}};
+    if (options.count == "auto") {
+        if (!options.time.empty()) return complain(kBadUse, "--for goes with a count, not with auto");
+    } else {
+        const auto count = config::read_count(options.count);
+        if (!count) return complain(kBadUse, count.error() + " (a count, or auto)");
+        request["count"] = *count;
+    }
+    if (!options.time.empty()) {
+        const auto time = config::read_duration(options.time, {.min = std::chrono::seconds(1)});
+        if (!time) return complain(kBadUse, "--for: " + time.error());
+        request["seconds"] = std::chrono::duration_cast<Duration>(*time).count();
+    }
+    return converse(options, request, kOrderPatience, [](const json& done, const cli::SocketPlace&) {
+        return cli::print_scaled(done, look_at(STDOUT_FILENO));
+    });
+}
+
 int explain(const Options& options) {
+    if (config::read_service_name(options.job))
+        return show(options, {{"ask", "services"}, {"service", options.job}}, cli::print_explained_service);
     const bool plausible = std::ranges::all_of(options.job, [](char c) {
         return std::string_view("0123456789_[]-,+%").find(c) != std::string_view::npos;
     });
     if (!plausible || options.job.empty() || options.job.front() < '0' || options.job.front() > '9')
-        return complain(kBadUse, "\"" + cli::harmless(options.job) + "\" is no job id (try 17 or 17_4)");
+        return complain(kBadUse, "\"" + cli::harmless(options.job) +
+                                     "\" is neither a job id (try 17 or 17_4) nor a service");
     return show(options, {{"ask", "explain"}, {"job", options.job}}, cli::print_explain);
 }
 
@@ -213,8 +243,17 @@ int run(int argc, char** argv) {
         ->add_option("--by", options.by, "add up by job, user, account or partition")
         ->check(CLI::IsMember({"job", "user", "account", "partition"}))
         ->type_name("WHAT");
-    command("explain", "why a job waits, or what becomes of it", explain)
-        ->add_option("JOBID", options.job, "as squeue shows it: 17, 17_4")
+    command("services", "replicas of services, and the signals they follow", show_services)
+        ->add_option("SERVICE", options.service, "this one alone")
+        ->type_name("");
+    CLI::App* scaling = command("scale", "pin the replicas of a service, or unpin them", scale);
+    scaling->add_option("SERVICE", options.service, "which")->required()->type_name("");
+    scaling->add_option("COUNT", options.count, "replicas, or auto: as the signals ask")
+        ->required()
+        ->type_name("");
+    scaling->add_option("--for", options.time, "then the signals decide again (as in 2h)")->type_name("TIME");
+    command("explain", "why a job waits or what becomes of it; why a service has so many replicas", explain)
+        ->add_option("JOBID|SERVICE", options.job, "as squeue shows it: 17, 17_4; or a service")
         ->required()
         ->type_name("");
     command("check", "whether weir.yaml is right, and fits this Slurm", check)

@@ -16,16 +16,22 @@ std::string print_loans(const json& loans, const Look& look);
 // `by` is job, user, account or partition: the waste of idle GPUs, worst first.
 std::string print_idle(const json& idle, const std::string& by, const Look& look);
 std::string print_explain(const json& explained, const Look& look);
+std::string print_services(const json& answer, const Look& look);
+std::string print_explained_service(const json& answer, const Look& look);
 
 // What an order has brought about. `done` is weirctld's answer to it, `status` what it says afterwards; null
 // where that could not be had.
 std::string print_pause(const Look& look);
 std::string print_resume(const json& done, const Look& look);
+std::string print_scaled(const json& done, const Look& look);
 std::string print_return(const std::vector<std::string>& rules, const json& status, const Look& look);
 
 // Sentences about the rules that do not simply work: what they want and why they do not get it, and whose
 // mode is not `mode` (empty: no matter).
 std::string print_rule_notes(const json& rules, const std::string& mode, const Look& look);
+
+// How services stand, a line each, and what is wrong with them.
+std::string print_service_notes(const json& services, const Look& look);
 
 // What is wrong with the samples of GPUs; else empty.
 std::string print_telemetry(const json& telemetry, const Look& look);

@@ -153,10 +153,12 @@ std::string print_status(const json& status, const Look& look) {
                                    counted(number_of(telemetry, "gpus_watched"), "GPU") +
                                    " that jobs hold are wasted: see `weir idle`.",
                                2, look);
-    if (rules.empty()) return text + "\nweir.yaml has no lending rule.\n";
+    const std::string services = print_service_notes(member_of(status, "services"), look);
+    if (rules.empty())
+        return text + "\nweir.yaml has no lending rule.\n" + (services.empty() ? "" : "\n" + services);
     text += "\n" + print_rules(rules, look);
-    const std::string notes = print_rule_notes(rules, mode, look);
-    return notes.empty() ? text : text + "\n" + notes;
+    if (const std::string notes = print_rule_notes(rules, mode, look); !notes.empty()) text += "\n" + notes;
+    return services.empty() ? text : text + "\n" + services;
 }
 
 std::string print_age(const json& answer, const Look& look) {

@@ -193,6 +193,8 @@ std::vector<Finding> check_people(const Policy& policy) {
                     {Severity::kError, rule.name, "groups: this machine knows no group " + bare(group)});
         }
     }
+    const auto of_services = check_services_here(policy);
+    findings.insert(findings.end(), of_services.begin(), of_services.end());
     return findings;
 }
 

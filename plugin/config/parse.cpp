@@ -10,6 +10,7 @@
 #include "plugin/config/lend_keys.h"
 #include "plugin/config/reader.h"
 #include "plugin/config/rules_check.h"
+#include "plugin/config/services_keys.h"
 #include "plugin/config/telemetry_keys.h"
 #include "plugin/config/text_check.h"
 #include "plugin/config/yaml_tree.h"
@@ -68,6 +69,12 @@ Policy read_policy(const Value& file) {
                      name = policy.idle.size() == 1 ? "idle" : "idle-" + std::to_string(policy.idle.size());
              });
          }},
+        {"services",
+         [&](const Value& v) {
+             if (v.is_null()) return;  // every service is commented out
+             v.list("a list of services",
+                    [&](const Value& rule) { policy.services.push_back(read_service_rule(rule)); });
+         }},
     });
     return policy;
 }
@@ -89,6 +96,7 @@ tl::expected<Policy, Problems> parse_or_throw(std::string_view text) {
             policy = read_policy(Value(*tree->root, "", tree->root->line, findings));
             check_rules(policy.lend, findings);
             check_idle_rules(policy, findings);
+            check_services(policy, findings);
         }
     }
     if (findings.problems.empty()) return policy;

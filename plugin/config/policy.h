@@ -7,6 +7,7 @@
 
 #include "policies/idle/rule.h"
 #include "policies/lend/rule.h"
+#include "policies/services/rule.h"
 
 namespace weir::config {
 
@@ -32,6 +33,7 @@ struct Policy {
     policies::GpuTypeTable gpu_types;
     std::vector<policies::LendRule> lend;
     std::vector<policies::IdleRule> idle;
+    std::vector<policies::ServiceRule> services;
 
     // Whether this rule acts or only advises.
     template <class Rule>

@@ -43,6 +43,21 @@ Read<std::string> read_group(std::string_view text);
 // An absolute path that fits a Unix socket's address.
 Read<std::string> read_socket_path(std::string_view text);
 
+// The name of a service: begins with a letter, as no job id does, and is part of its jobs' names.
+Read<std::string> read_service_name(std::string_view text);
+
+// An absolute path of a file or folder.
+Read<std::string> read_absolute_path(std::string_view text);
+
+// "/health": what stands behind host and port.
+Read<std::string> read_http_path(std::string_view text);
+
+// "/queue/0/length" (RFC 6901).
+Read<std::string> read_json_pointer(std::string_view text);
+
+// As read_url, but of one document: a query may follow.
+Read<std::string> read_resource(std::string_view text);
+
 // "http://host[:port][/path]" or https, without a slash at the end; no user, password or query.
 Read<std::string> read_url(std::string_view text);
 

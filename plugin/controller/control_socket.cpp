@@ -20,9 +20,10 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr int kThreads = 4;  // people asking at a time; one that dawdles delays no other
-constexpr std::size_t kLongestRequest = 1U << 16;  // bytes
-constexpr std::chrono::seconds kDawdle{2};         // a client gets so long for each read and write
-constexpr std::chrono::seconds kPatience{30};      // for the loop to take up an order
+constexpr std::size_t kLongestRequest = 1U << 16;        // bytes
+constexpr std::chrono::seconds kDawdle{2};               // a client gets so long for each read and write
+constexpr std::int64_t kLongestPin = 366LL * 24 * 3600;  // seconds
+constexpr std::chrono::seconds kPatience{30};            // for the loop to take up an order
 
 std::string user_name(std::uint32_t uid) {
     std::string buffer(16384, '\0');
@@ -147,12 +148,17 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
     if (!request.is_object() || !request.contains("ask") || !request["ask"].is_string())
         return bad_request("a request is one line of JSON with a member \"ask\"");
     const std::string ask = request["ask"];
+    if (ask == "scale") return scale(request, reader);
     if (ask == "pause" || ask == "resume" || ask == "return") return carry_out(ask, request, reader);
     const auto view = shared_.view();
     if (!view) return refusal("not_ready", "weirctld has not seen slurmctld yet; try again in a moment");
     if (ask == "status") return answer_of(status_to_json(*view, reader));
     if (ask == "plan") return answer_of(plan_to_json(*view, reader));
     if (ask == "loans") return answer_of(loans_to_json(*view, reader));
+    if (ask == "services") {
+        const bool named = request.contains("service") && request["service"].is_string();
+        return answer_of(services_to_json(*view, reader, named ? request["service"].get<std::string>() : ""));
+    }
     if (ask == "idle") return answer_of(idle_to_json(*view, reader));
     if (ask == "explain") {
         if (!request.contains("job") || !request["job"].is_string())
@@ -160,6 +166,38 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
         return answer_of(explain_to_json(*view, reader, request["job"]));
     }
     return bad_request("weirctld knows no request \"" + ask + "\"");
+}
+
+json ControlSocket::scale(const json& request, const Reader& reader) {
+    if (!reader.privileged) return refusal("not_allowed", "only root and SlurmUser may scale");
+    auto order = std::make_shared<Order>();
+    order->kind = Order::Kind::kScale;
+    order->by = user_name(reader.uid);
+    if (!request.contains("service") || !request["service"].is_string())
+        return bad_request("scale needs a member \"service\"");
+    order->service = request["service"];
+    if (request.contains("count") && !request["count"].is_null()) {
+        const json& count = request["count"];
+        if (!count.is_number_integer() || count.get<std::int64_t>() < 0 ||
+            count.get<std::int64_t>() > 1'000'000)
+            return bad_request("\"count\" must be a whole number");
+        Pin pin;
+        pin.count = count.get<int>();
+        if (request.contains("seconds") && request["seconds"].is_number_integer()) {
+            const auto length =
+                std::clamp<std::int64_t>(request["seconds"].get<std::int64_t>(), 1, kLongestPin);
+            pin.until = std::chrono::floor<Duration>(std::chrono::system_clock::now()) + Duration(length);
+        }
+        order->pin = pin;
+    }
+    const std::string why_not = shared_.submit(order, kPatience);
+    if (!why_not.empty()) return refusal("failed", why_not);
+    return {{"result",
+             {{"done", "scale"},
+              {"service", order->service},
+              {"count", order->pin ? json(order->pin->count) : json(nullptr)},
+              {"until", order->pin && order->pin->until ? json(order->pin->until->time_since_epoch().count())
+                                                        : json(nullptr)}}}};
 }
 
 json ControlSocket::carry_out(const std::string& ask, const json& request, const Reader& reader) {

@@ -31,6 +31,7 @@ class ControlSocket {
     void serve();
     void answer(int connection);
     nlohmann::ordered_json reply(const std::string& line, const Reader& reader);
+    nlohmann::ordered_json scale(const nlohmann::ordered_json& request, const Reader& reader);
     nlohmann::ordered_json carry_out(const std::string& ask, const nlohmann::ordered_json& request,
                                      const Reader& reader);
 

@@ -6,12 +6,16 @@
 #include <algorithm>
 
 #include "plugin/actuate/actuate.h"
+#include "plugin/actuate/endpoints.h"
+#include "plugin/actuate/file.h"
 #include "plugin/config/parse.h"
 #include "plugin/controller/crash_point.h"
 #include "plugin/controller/heartbeat.h"
 #include "plugin/controller/ledger_file.h"
+#include "plugin/slurm/submit.h"
 #include "policies/idle/idle.h"
 #include "policies/lend/lend.h"
+#include "policies/services/services.h"
 
 namespace weir::controller {
 namespace {
@@ -23,6 +27,33 @@ constexpr Duration kRefusedRest{60};  // before a job that Slurm refused is trie
 
 Time now() {
     return std::chrono::floor<Duration>(std::chrono::system_clock::now());
+}
+
+std::vector<observe::ServiceSource> service_sources(const config::Policy& policy) {
+    std::vector<observe::ServiceSource> sources;
+    for (const auto& rule : policy.services) {
+        observe::ServiceSource source;
+        source.service = rule.name;
+        source.period = rule.period;
+        for (const auto& signal : rule.signals) {
+            const bool prometheus = !signal.query.empty();
+            source.signals.push_back(
+                {prometheus ? observe::query_url(rule.prometheus, signal.query) : signal.url, prometheus,
+                 signal.pointer});
+        }
+        if (rule.predict) {
+            source.prediction = observe::query_url(rule.prometheus, rule.predict->query) + "&time=";
+            source.ahead = rule.predict->ahead;
+        }
+        sources.push_back(std::move(source));
+    }
+    return sources;
+}
+
+std::vector<observe::ServiceJobs> service_jobs(const config::Policy& policy) {
+    std::vector<observe::ServiceJobs> jobs;
+    for (const auto& rule : policy.services) jobs.push_back({rule.name, rule.user, rule.drain.settle});
+    return jobs;
 }
 
 std::vector<std::string> reservation_names(const config::Policy& policy) {
@@ -82,7 +113,8 @@ void Controller::reload() {
     }
     metrics_.policy_refused(false);
     if (*policy != policy_)
-        spdlog::info("{} read anew: {} lending rules", files_.policy.string(), policy->lend.size());
+        spdlog::info("{} read anew: {} lending rules, {} services", files_.policy.string(),
+                     policy->lend.size(), policy->services.size());
     policy_ = std::move(*policy);
     follow_policy();
     journal_.event(now(), "reload", "weirctld", "");
@@ -93,14 +125,16 @@ void Controller::follow_policy() {
     telemetry_.use(observe::TelemetrySource{policy_.telemetry.prometheus, policy_.telemetry.match,
                                             policy_.telemetry.agents, policy_.telemetry.period,
                                             windows.empty() ? policy_.telemetry.period : windows.back()});
+    watch_.use(service_sources(policy_));
 }
 
 Result<void> Controller::observe(Snapshot& snapshot) {
     const auto start = Clock::now();
     auto loaded = tables_.refresh(!policy_.idle.empty());
     if (loaded) {
-        snapshot =
-            observe::to_snapshot(tables_, reservation_names(policy_), now(), users_, !policy_.idle.empty());
+        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_,
+                                        !policy_.idle.empty(), service_jobs(policy_));
+        snapshot.services = watch_.look();
         snapshot.ledger = ledger_;
         snapshot.gpu_windows = policies::gpu_windows(policy_.idle);
         if (policy_.telemetry.agents != 0) telemetry_.use(observe::agent_hosts(tables_));
@@ -130,7 +164,13 @@ Plan Controller::decide(const Snapshot& snapshot, bool only_what_acts) const {
     for (auto& rule : watching) {
         if (left_out(rule)) rule.then.clear();
     }
+    std::set<std::string> gentle;
+    for (const auto& rule : policy_.lend)
+        if (rule.reclaim.then == Ending::kLeave) gentle.insert(rule.name);
+    std::vector<policies::ServiceRule> serviced = policy_.services;
+    for (auto& rule : serviced) rule.frozen = left_out(rule);
     Plan plan = policies::lend(snapshot, lending);
+    policies::services(snapshot, serviced, gentle, plan);
     policies::idle(snapshot, watching, policy_.gpu_types, serving, plan);
     return plan;
 }
@@ -149,7 +189,8 @@ void Controller::cycle() {
     const auto start = Clock::now();
     const auto acts = [&](const auto& rule) { return policy_.acts(rule) && !ledger_.paused; };
     view->plan = decide(view->snapshot, false);
-    const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts)
+    const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts) &&
+                                 std::ranges::all_of(policy_.services, acts)
                              ? view->plan
                              : decide(view->snapshot, true);
     view->decide_time = Clock::now() - start;
@@ -161,6 +202,9 @@ void Controller::cycle() {
     view->private_data = tables_.private_data();
     write_heartbeat(view->snapshot, to_take);
     last_failures_ = std::exchange(failures_, {});
+    follow_replicas(to_take);
+    publish(to_take);
+    metrics_.publish(to_take.services);
     act(view->snapshot, to_take);
     view->ledger = ledger_;
     view->telemetry = telemetry_.state();
@@ -182,6 +226,30 @@ void Controller::fail(const std::string& problem) {
     shared_.publish(std::move(view));
 }
 
+// Those that run are asked whether they are ready.
+void Controller::follow_replicas(const Plan& plan) {
+    std::vector<observe::ProbeTarget> targets;
+    for (const ServiceReport& report : plan.services) {
+        const auto rule = std::ranges::find(policy_.services, report.service, &policies::ServiceRule::name);
+        if (rule == policy_.services.end() || rule->ready_path.empty()) continue;
+        for (const ReplicaReport& replica : report.replicas)
+            if (!replica.endpoint.empty())
+                targets.push_back(
+                    {replica.job, report.service, "http://" + replica.endpoint + rule->ready_path});
+    }
+    watch_.use(std::move(targets));
+}
+
+// Before any step: a replica is off the endpoints before it gets notice.
+void Controller::publish(const Plan& plan) {
+    for (const ServiceReport& report : plan.services) {
+        const auto rule = std::ranges::find(policy_.services, report.service, &policies::ServiceRule::name);
+        if (rule == policy_.services.end()) continue;
+        if (auto written = actuate::publish(*rule, report); !written)
+            note_failure("write the endpoints of service " + report.service, {}, written.error().message);
+    }
+}
+
 void Controller::act(const Snapshot& snapshot, const Plan& plan) {
     if (!remember(plan.ledger)) return;
     for (const Step& step : plan.steps) {
@@ -191,7 +259,7 @@ void Controller::act(const Snapshot& snapshot, const Plan& plan) {
 
 // Whether the plan may go on.
 bool Controller::take_step(const Snapshot& snapshot, const Step& step) {
-    const auto taken = actuate::take(step, snapshot, policy_.lend, crash_point);
+    const auto taken = actuate::take(step, snapshot, {policy_.lend, policy_.services}, crash_point);
     crash_point();
     const std::string error = taken ? "" : taken.error().message;
     journal_.step(now(), step, error);
@@ -208,6 +276,11 @@ bool Controller::take_step(const Snapshot& snapshot, const Step& step) {
         return true;
     }
     note_failure(to_text(step.action), step.jobs, error);
+    if (taken.error().code != slurm::kUnsure) {
+        Ledger ledger = ledger_;
+        record_refusal(ledger, step, error, now());
+        if (!remember(ledger)) return false;
+    }
     return !std::holds_alternative<SetReservation>(step.action);
 }
 
@@ -237,7 +310,7 @@ void Controller::write_heartbeat(const Snapshot& snapshot, const Plan& plan) {
                                3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
                            3 * kRestFactor * std::chrono::duration<double>(observe_time_);
     const std::string text = heartbeat_text(snapshot, plan, policy_, std::chrono::ceil<Duration>(valid_for));
-    if (auto written = replace_file(files_.state / "heartbeat", text, false); !written)
+    if (auto written = actuate::replace_file(files_.state / "heartbeat", text, false); !written)
         spdlog::error("{}", written.error().message);
 }
 
@@ -245,7 +318,24 @@ void Controller::take_orders(Time at) {
     for (const auto& order : shared_.take_orders()) order->done.set_value(carry_out(*order, at));
 }
 
+std::string Controller::carry_out_scale(Order& order, Time at) {
+    const auto rule = std::ranges::find(policy_.services, order.service, &policies::ServiceRule::name);
+    if (rule == policy_.services.end()) return "no service is named " + order.service;
+    if (order.pin && order.pin->count > rule->max)
+        return order.service + " may have " + std::to_string(rule->max) +
+               " replicas at most (replicas.max of weir.yaml)";
+    Ledger ledger = ledger_;
+    if (order.pin) order.pin->by = order.by;
+    service_state(ledger, order.service).pin = order.pin;
+    if (!remember(ledger)) return "the ledger cannot be written; see weirctld's log";
+    const std::string what = order.service + (order.pin ? " " + std::to_string(order.pin->count) : " auto");
+    journal_.event(at, "scale", order.by, what);
+    spdlog::info("scale by {}: {}", order.by, what);
+    return {};
+}
+
 std::string Controller::carry_out(Order& order, Time at) {
+    if (order.kind == Order::Kind::kScale) return carry_out_scale(order, at);
     for (const std::string& rule : order.rules) {
         if (std::ranges::find(policy_.lend, rule, &policies::LendRule::name) == policy_.lend.end())
             return "no lending rule is named " + rule;
@@ -277,6 +367,8 @@ std::string Controller::carry_out(Order& order, Time at) {
         event = "return";
         for (const std::string& rule : rules) rule_state(ledger, rule).held_home = true;
         break;
+    case Order::Kind::kScale:
+        break;  // carried out above
     }
     if (!remember(ledger)) return "the ledger cannot be written; see weirctld's log";
     std::string which;

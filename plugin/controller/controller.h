@@ -9,6 +9,7 @@
 #include "plugin/controller/metrics.h"
 #include "plugin/controller/shared.h"
 #include "plugin/observe/observe.h"
+#include "plugin/observe/services/watch.h"
 #include "plugin/observe/telemetry/telemetry.h"
 #include "plugin/slurm/session.h"
 
@@ -34,9 +35,12 @@ class Controller {
     void reload();
     void take_orders(Time now);
     std::string carry_out(Order& order, Time now);
+    std::string carry_out_scale(Order& order, Time now);
     Result<void> observe(Snapshot& snapshot);
     void follow_policy();
     Plan decide(const Snapshot& snapshot, bool only_what_acts) const;
+    void follow_replicas(const Plan& plan);
+    void publish(const Plan& plan);
     void act(const Snapshot& snapshot, const Plan& plan);
     bool take_step(const Snapshot& snapshot, const Step& step);
     bool remember(const Ledger& ledger);
@@ -53,6 +57,7 @@ class Controller {
     slurm::Tables tables_;
     observe::UserNames users_;
     observe::Telemetry telemetry_;
+    observe::ServiceWatch watch_;
     Ledger ledger_;
     std::map<JobId, Time> refused_until_;  // jobs that Slurm would not let name the reservation
     std::uint64_t cycles_ = 0;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/controller/ledger_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "plugin/actuate/file.h"
 
 namespace weir::controller {
 namespace {
@@ -146,30 +145,69 @@ IdleJob idle_from_json(const json& object) {
     return idle;
 }
 
-// A descriptor that closes itself.
-class File {
-  public:
-    explicit File(int descriptor) : descriptor_(descriptor) {}
-    ~File() {
-        if (descriptor_ >= 0) close(descriptor_);
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const { return descriptor_; }
-    bool write_all(const std::string& content) const {
-        std::size_t done = 0;
-        while (done < content.size()) {
-            const ssize_t written = write(descriptor_, content.data() + done, content.size() - done);
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) return false;
-            done += static_cast<std::size_t>(written);
-        }
-        return true;
-    }
+json service_to_json(const ServiceState& state) {
+    json replicas = json::array();
+    for (const KnownReplica& replica : state.replicas)
+        replicas.push_back(
+            {{"job", replica.job.value},
+             {"number", replica.number},
+             {"seen", replica.seen.time_since_epoch().count()},
+             {"started", optional_time(replica.started)},
+             {"ready", optional_time(replica.ready)},
+             {"drain", replica.drain ? json{{"since", replica.drain->since.time_since_epoch().count()},
+                                            {"why", replica.drain->why},
+                                            {"noticed", optional_time(replica.drain->noticed)}}
+                                     : json(nullptr)}});
+    json submissions = json::array();
+    for (const Submission& one : state.submissions)
+        submissions.push_back({{"number", one.number}, {"at", one.at.time_since_epoch().count()}});
+    return {{"service", state.service},
+            {"wanted", state.wanted ? json(*state.wanted) : json(nullptr)},
+            {"why", state.why},
+            {"changed", state.changed.time_since_epoch().count()},
+            {"pin", state.pin ? json{{"count", state.pin->count},
+                                     {"until", optional_time(state.pin->until)},
+                                     {"by", state.pin->by}}
+                              : json(nullptr)},
+            {"replicas", replicas},
+            {"submissions", submissions},
+            {"quiet", optional_time(state.quiet)},
+            {"failures", state.failures},
+            {"failed", optional_time(state.failed)},
+            {"failure", state.failure}};
+}
 
-  private:
-    int descriptor_;
-};
+ServiceState service_from_json(const json& object) {
+    ServiceState state;
+    state.service = object.at("service");
+    if (!object.at("wanted").is_null()) state.wanted = object["wanted"].get<int>();
+    state.why = object.at("why");
+    state.changed = time_of(object.at("changed"));
+    if (const json& pin = object.at("pin"); !pin.is_null())
+        state.pin = Pin{pin.at("count").get<int>(), optional_time_of(pin, "until"), pin.at("by")};
+    for (const json& entry : object.at("replicas")) {
+        KnownReplica replica;
+        replica.job = JobId{entry.at("job").get<std::uint32_t>()};
+        replica.number = entry.at("number").get<int>();
+        replica.seen = time_of(entry.at("seen"));
+        replica.started = optional_time_of(entry, "started");
+        replica.ready = optional_time_of(entry, "ready");
+        if (const json& drain = entry.at("drain"); !drain.is_null())
+            replica.drain =
+                Drain{time_of(drain.at("since")), drain.at("why"), optional_time_of(drain, "noticed")};
+        state.replicas.push_back(std::move(replica));
+    }
+    for (const json& one : object.at("submissions"))
+        state.submissions.push_back({one.at("number").get<int>(), time_of(one.at("at"))});
+    state.quiet = optional_time_of(object, "quiet");
+    state.failures = object.at("failures").get<int>();
+    state.failed = optional_time_of(object, "failed");
+    if (state.failures > 0 && !state.failed) state.failures = 0;
+    state.failure = object.at("failure");
+    std::ranges::sort(state.replicas, {}, &KnownReplica::job);
+    std::ranges::sort(state.submissions, {}, &Submission::number);
+    return state;
+}
 
 }  // namespace
 
@@ -180,8 +218,15 @@ std::string to_json(const Ledger& ledger) {
     for (const RuleState& state : ledger.rules) rules.push_back(rule_to_json(state));
     json idle = json::array();
     for (const IdleJob& job : ledger.idle) idle.push_back(idle_to_json(job));
-    return json{{"version", kVersion}, {"loans", loans},          {"rules", rules},
-                {"idle", idle},        {"paused", ledger.paused}, {"paused_by", ledger.paused_by}}
+    json services = json::array();
+    for (const ServiceState& state : ledger.services) services.push_back(service_to_json(state));
+    return json{{"version", kVersion},
+                {"loans", loans},
+                {"rules", rules},
+                {"idle", idle},
+                {"services", services},
+                {"paused", ledger.paused},
+                {"paused_by", ledger.paused_by}}
                .dump(1) +
            "\n";
 }
@@ -198,11 +243,16 @@ Result<Ledger> ledger_from_json(const std::string& text) {
         if (object.contains("idle")) {  // not in those of before idle GPUs were watched
             for (const json& job : object["idle"]) ledger.idle.push_back(idle_from_json(job));
         }
+        if (object.contains("services")) {  // nor are these in older ones
+            for (const json& service : object["services"])
+                ledger.services.push_back(service_from_json(service));
+        }
         ledger.paused = object.at("paused");
         ledger.paused_by = object.at("paused_by");
         std::ranges::sort(ledger.loans, {}, [](const Loan& loan) { return std::tie(loan.rule, loan.node); });
         std::ranges::sort(ledger.rules, {}, &RuleState::rule);
         std::ranges::sort(ledger.idle, {}, &IdleJob::job);
+        std::ranges::sort(ledger.services, {}, &ServiceState::service);
         return ledger;
     } catch (const json::exception& error) {
         return failure(error.what());
@@ -222,23 +272,8 @@ Result<Ledger> load_ledger(const std::filesystem::path& file) {
     return ledger;
 }
 
-Result<void> replace_file(const std::filesystem::path& file, const std::string& content, bool durable) {
-    const std::filesystem::path fresh = file.string() + ".new";
-    {
-        const File out(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        if (out.get() < 0 || !out.write_all(content)) return failure(system_error("writing", fresh));
-        if (durable && fsync(out.get()) != 0) return failure(system_error("writing", fresh));
-    }
-    if (rename(fresh.c_str(), file.c_str()) != 0) return failure(system_error("replacing", file));
-    if (!durable) return {};
-    const File folder(open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0 || fsync(folder.get()) != 0)
-        return failure(system_error("syncing", file.parent_path()));
-    return {};
-}
-
 Result<void> save_ledger(const std::filesystem::path& file, const Ledger& ledger) {
-    return replace_file(file, to_json(ledger), true);
+    return actuate::replace_file(file, to_json(ledger), true);
 }
 
 }  // namespace weir::controller

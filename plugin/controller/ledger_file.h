@@ -20,7 +20,4 @@ Result<Ledger> load_ledger(const std::filesystem::path& file);
 // ledger or the new one, whole: write beside it, fsync, rename, fsync of the folder.
 Result<void> save_ledger(const std::filesystem::path& file, const Ledger& ledger);
 
-// The same way of replacing, for any small file; without the fsyncs where `durable` is false.
-Result<void> replace_file(const std::filesystem::path& file, const std::string& content, bool durable);
-
 }  // namespace weir::controller

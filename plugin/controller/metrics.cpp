@@ -9,7 +9,9 @@
 
 #include <array>
 #include <charconv>
+#include <limits>
 #include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
@@ -22,8 +24,8 @@ using prometheus::BuildGauge;
 
 const char* kind_of(const Step& step) {
     static constexpr const char* kKinds[] = {
-        "set_reservation", "delete_reservation", "name_reservation", "notify_job",
-        "end_job",         "tell_job",           "tell_user"};
+        "set_reservation", "delete_reservation", "name_reservation", "notify_job",    "end_job",
+        "tell_job",        "tell_user",          "submit_replica",   "drain_replica", "end_replica"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }
@@ -109,6 +111,19 @@ struct Metrics::Parts {
     std::map<JobId, GpuSeconds> wasted_before;  // by the jobs of the cycle before
     std::set<std::string> watched;              // partitions that have gauges
     std::set<std::string> rules;                // that have gauges
+    prometheus::Family<prometheus::Gauge>& replicas =
+        BuildGauge()
+            .Name("weir_service_replicas")
+            .Help("Replicas of a service, by stage; stage wanted: how many there shall be")
+            .Register(registry);
+    prometheus::Family<prometheus::Gauge>& signals =
+        BuildGauge()
+            .Name("weir_service_signal_ratio")
+            .Help("A signal's last value over its target; NaN while it is not heeded")
+            .Register(registry);
+    std::map<std::pair<std::string, std::string>, prometheus::Gauge*> service_gauges;  // by service and label
+    std::mutex endpoints_mutex;
+    std::map<std::string, std::string> endpoints;  // JSON, by service
     httplib::Server server;
     std::thread thread;
 
@@ -145,6 +160,31 @@ struct Metrics::Parts {
         newest_sample.Set(newest ? static_cast<double>(newest->time_since_epoch().count()) : 0);
     }
 
+    void update_services(const View& view) {
+        auto before = std::exchange(service_gauges, {});
+        const auto set = [&](auto& family, const std::string& service, const char* label,
+                             const std::string& of, double value) {
+            auto& gauge = family.Add({{"service", service}, {label, of}});
+            gauge.Set(value);
+            service_gauges[{service, label + of}] = &gauge;
+            before.erase({service, label + of});
+        };
+        for (const ServiceReport& report : view.plan.services) {
+            set(replicas, report.service, "stage", "wanted", report.wanted);
+            for (const auto stage : {ReplicaStage::kWaiting, ReplicaStage::kStarting, ReplicaStage::kReady,
+                                     ReplicaStage::kDraining})
+                set(replicas, report.service, "stage", to_text(stage), report.count(stage));
+            for (const SignalReport& signal : report.signals)
+                set(signals, report.service, "signal", signal.name,
+                    signal.problem.empty() ? signal.sample->value / signal.target
+                                           : std::numeric_limits<double>::quiet_NaN());
+        }
+        for (const auto& [name, gauge] : before) {
+            replicas.Remove(gauge);
+            signals.Remove(gauge);
+        }
+    }
+
     // A rule that weir.yaml no longer has.
     void forget(const std::string& rule) {
         for (const auto& [state, count] : node_counts({}, {})) nodes.Remove(&nodes_of(rule, state));
@@ -176,6 +216,17 @@ Result<void> Metrics::serve(const std::string& listen) {
         response.set_content(prometheus::TextSerializer().Serialize(parts_->registry.Collect()),
                              "text/plain; version=0.0.4");
     });
+    parts_->server.Get("/services/([^/]+)/endpoints",
+                       [this](const httplib::Request& request, httplib::Response& response) {
+                           const std::lock_guard lock(parts_->endpoints_mutex);
+                           const auto found = parts_->endpoints.find(request.matches[1]);
+                           if (found == parts_->endpoints.end()) {
+                               response.status = 404;
+                               response.set_content("{\"error\": \"no such service\"}\n", "application/json");
+                           } else {
+                               response.set_content(found->second, "application/json");
+                           }
+                       });
     if (!parts_->server.bind_to_port(host, port))
         return failure("metrics.listen: cannot listen on " + listen + "; no metrics are served");
     parts_->thread = std::thread([this] { parts_->server.listen_after_bind(); });
@@ -196,11 +247,22 @@ void Metrics::update(const View& view) {
     }
     for (const std::string& rule : gone) parts_->forget(rule);
     parts_->update_gpus(view);
+    parts_->update_services(view);
     parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
     parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
     parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());
     parts_->paused.Set(view.snapshot.ledger.paused ? 1 : 0);
     parts_->cycles.Increment();
+}
+
+void Metrics::publish(const std::vector<ServiceReport>& services) {
+    std::map<std::string, std::string> endpoints;
+    for (const ServiceReport& report : services)
+        endpoints[report.service] =
+            nlohmann::ordered_json{{"service", report.service}, {"endpoints", report.endpoints}}.dump() +
+            "\n";
+    const std::lock_guard lock(parts_->endpoints_mutex);
+    parts_->endpoints = std::move(endpoints);
 }
 
 void Metrics::failed() {

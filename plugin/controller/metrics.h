@@ -9,8 +9,8 @@
 
 namespace weir::controller {
 
-// What Prometheus can read of weirctld, at http://<listen>/metrics. Names begin with weir_; gauges are those
-// of the last good cycle.
+// What others can read of weirctld over HTTP: Prometheus at /metrics, where names begin with weir_ and gauges
+// are those of the last good cycle; load balancers at /services/NAME/endpoints.
 class Metrics {
   public:
     Metrics();
@@ -22,6 +22,9 @@ class Metrics {
     Result<void> serve(const std::string& listen);
 
     void update(const View& view);
+
+    // The endpoints of services, from now on.
+    void publish(const std::vector<ServiceReport>& services);
     void failed();
     void step_taken(const Step& step, bool succeeded);
     void policy_refused(bool refused);

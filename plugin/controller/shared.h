@@ -16,10 +16,12 @@ namespace weir::controller {
 
 // Something an administrator asks the control loop to do.
 struct Order {
-    enum class Kind { kPause, kResume, kReturn };
+    enum class Kind { kPause, kResume, kReturn, kScale };
     Kind kind = Kind::kPause;
     std::string by;                  // user name
     std::vector<std::string> rules;  // kReturn, kResume: which; empty: all
+    std::string service;             // kScale
+    std::optional<Pin> pin;          // kScale; absent: the signals decide again
     // How things stand once it is carried out.
     bool paused = false;
     std::vector<std::string> held_home;

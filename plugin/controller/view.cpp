@@ -9,7 +9,9 @@
 #include <span>
 #include <string_view>
 
+#include "plugin/controller/view_parts.h"
 #include "policies/lend/lend.h"
+#include "policies/services/services.h"
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -19,21 +21,6 @@ namespace weir::controller {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::int64_t seconds(Time time) {
-    return time.time_since_epoch().count();
-}
-json optional_seconds(const std::optional<Time>& time) {
-    return time ? json(seconds(*time)) : json(nullptr);
-}
-
-bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs) {
-    if (reader.privileged || (view.private_data & PRIVATE_DATA_JOBS) == 0) return true;
-    return std::ranges::all_of(jobs, [&](JobId id) {
-        const Job* job = view.snapshot.job(id);
-        return job != nullptr && job->uid == reader.uid;
-    });
-}
 
 bool may_see_reservations(const View& view, const Reader& reader) {
     return reader.privileged || (view.private_data & (PRIVATE_DATA_RESERVATIONS | PRIVATE_DATA_NODES)) == 0;
@@ -99,6 +86,20 @@ std::vector<std::string> gpu_sentences(const JobUse& use) {
     return sentences;
 }
 
+// What a replica is to its service.
+std::vector<std::string> replica_sentences(const View& view, const Job& job) {
+    const auto report = std::ranges::find(view.plan.services, job.replica->service, &ServiceReport::service);
+    if (report == view.plan.services.end()) return {};
+    const auto replica = std::ranges::find(report->replicas, job.id, &ReplicaReport::job);
+    if (replica == report->replicas.end()) return {};
+    std::vector<std::string> sentences{"it is replica " + std::to_string(replica->number) + " of service " +
+                                       report->service + ", " + to_text(replica->stage) +
+                                       (replica->why.empty() ? "" : ": " + replica->why)};
+    sentences.push_back("the service wants " + std::to_string(report->wanted) + ": " + report->why +
+                        " (`weir explain " + report->service + "`)");
+    return sentences;
+}
+
 json use_to_json(const Snapshot& snapshot, const JobUse& use, const Job& job) {
     json gpus = json::array();
     for (const GpuVerdict& gpu : use.gpus) {
@@ -142,7 +143,41 @@ json partition_to_json(const View& view, const std::set<std::string_view>& lent_
             {"gpus_lent", gpus_lent}};
 }
 
+// What `weir status` says of services.
+json service_notes(const View& view) {
+    json services = json::array();
+    for (const ServiceReport& report : view.plan.services) {
+        json problems = json::array();
+        for (const SignalReport& signal : report.signals)
+            if (!signal.problem.empty()) problems.push_back("signal " + signal.name + " " + signal.problem);
+        if (!report.failure.empty()) problems.push_back(report.failure);
+        services.push_back({{"name", report.service},
+                            {"wanted", report.wanted},
+                            {"ready", report.count(ReplicaStage::kReady)},
+                            {"starting", report.count(ReplicaStage::kStarting)},
+                            {"waiting", report.count(ReplicaStage::kWaiting)},
+                            {"draining", report.count(ReplicaStage::kDraining)},
+                            {"problems", problems}});
+    }
+    return services;
+}
+
 }  // namespace
+
+std::int64_t seconds(Time time) {
+    return time.time_since_epoch().count();
+}
+json optional_seconds(const std::optional<Time>& time) {
+    return time ? json(seconds(*time)) : json(nullptr);
+}
+
+bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs) {
+    if (reader.privileged || (view.private_data & PRIVATE_DATA_JOBS) == 0) return true;
+    return std::ranges::all_of(jobs, [&](JobId id) {
+        const Job* job = view.snapshot.job(id);
+        return job != nullptr && job->uid == reader.uid;
+    });
+}
 
 json refusal(const std::string& code, const std::string& why) {
     return {{"error", why}, {"code", code}};
@@ -171,6 +206,15 @@ json step_to_json(const Step& step) {
             } else if constexpr (std::is_same_v<Taken, TellJob> || std::is_same_v<Taken, TellUser>) {
                 object["kind"] = std::is_same_v<Taken, TellJob> ? "tell_job" : "tell_user";
                 object["rule"] = action.rule;
+                object["job"] = action.job.value;
+            } else if constexpr (std::is_same_v<Taken, SubmitReplica>) {
+                object["kind"] = "submit_replica";
+                object["rule"] = action.service;
+                object["replica"] = action.label;
+            } else if constexpr (std::is_same_v<Taken, DrainReplica> || std::is_same_v<Taken, EndReplica>) {
+                object["kind"] = std::is_same_v<Taken, DrainReplica> ? "drain_replica" : "end_replica";
+                object["rule"] = action.service;
+                object["replica"] = action.label;
                 object["job"] = action.job.value;
             } else {
                 object["kind"] = std::is_same_v<Taken, NotifyJob> ? "notify_job" : "end_job";
@@ -220,6 +264,7 @@ json status_to_json(const View& view, const Reader& reader) {
               {"decide_seconds", view.decide_time.count()}}},
             {"partitions", partitions},
             {"rules", rules},
+            {"services", service_notes(view)},
             {"telemetry", telemetry_to_json(view)}};
 }
 
@@ -309,6 +354,10 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
                                      "; one that has ended is in `sacct -j " + name + "`");
     const auto sentences = [&](const Job& job) {
         auto why = policies::explain(view.snapshot, view.policy.lend, view.plan, job);
+        if (job.replica) {
+            auto of_service = replica_sentences(view, job);
+            why.insert(why.begin(), of_service.begin(), of_service.end());
+        }
         const auto use = std::ranges::lower_bound(view.plan.uses, job.id, {}, &JobUse::job);
         if (use != view.plan.uses.end() && use->job == job.id)
             for (std::string& sentence : gpu_sentences(*use)) why.push_back(std::move(sentence));

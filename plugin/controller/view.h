@@ -62,6 +62,9 @@ nlohmann::ordered_json loans_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json idle_to_json(const View& view, const Reader& reader);
 nlohmann::ordered_json explain_to_json(const View& view, const Reader& reader, const std::string& job);
 
+// How services stand; of the one of that name alone, if a name is given.
+nlohmann::ordered_json services_to_json(const View& view, const Reader& reader, const std::string& name = {});
+
 nlohmann::ordered_json step_to_json(const Step& step);
 
 }  // namespace weir::controller

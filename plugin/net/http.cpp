@@ -53,7 +53,8 @@ class Request {
             return failure(place + ": answers with more than " + std::to_string(bounds_.most_bytes) +
                            " bytes");
         if (code != CURLE_OK)
-            return failure(place + ": " + (problem_[0] != '\0' ? problem_ : curl_easy_strerror(code)));
+            return failure(place + ": " + (problem_[0] != '\0' ? problem_ : curl_easy_strerror(code)),
+                           code == CURLE_OPERATION_TIMEDOUT ? kTooSlow : 0);
         long status = 0;
         curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
         if (status != 200)

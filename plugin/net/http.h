@@ -17,8 +17,11 @@ struct Bounds {
     std::size_t most_bytes = std::size_t{4} << 20;
 };
 
+constexpr int kTooSlow = -1;
+
 // The body of the answer to GET. An error says the address and what went wrong: no connection, too slow, too
-// long, a status other than 200. Redirections are not followed; proxies of the environment are not used.
+// long, a status other than 200, which is then its code; too slow is kTooSlow. Redirections are not followed;
+// proxies of the environment are not used.
 Result<std::string> get(const std::string& url, const Bounds& bounds);
 
 // Asks all of them, at most `at_once` at a time, and calls `done` with each one's position and answer as it

@@ -20,17 +20,31 @@ class UserNames {
     std::unordered_map<std::uint32_t, std::string> names_;
 };
 
+// Whose jobs are replicas of a service: those of that user that are called NAME-1, NAME-2 ...
+struct ServiceJobs {
+    std::string service;
+    std::string user;
+    Duration settle{};  // see Replica
+};
+
 // Slurm's tables as a Snapshot at time `at`, without a ledger and without what telemetry tells of its GPUs.
 // `reservations` are the names that are Weir's own, sorted; every other reservation that has not ended makes
 // its nodes foreign. `gpu_uses` are filled only if asked for.
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
-                     UserNames& users, bool gpu_uses);
+                     UserNames& users, bool gpu_uses, const std::vector<ServiceJobs>& services = {});
 
 // Where the agents of the nodes with GPUs are reached: NodeAddr.
 std::vector<AgentHost> agent_hosts(const slurm::Tables& tables);
 
 // What a job asks for, in the model's terms.
 Request to_request(const slurm_job_info_t& job);
+
+// Which replica a job is; absent if it is none.
+std::optional<Replica> replica_of(const slurm_job_info_t& job, const std::vector<ServiceJobs>& services,
+                                  UserNames& users);
+
+// How a job ended: "FAILED, exit code 1".
+std::string ending(const slurm_job_info_t& job);
 
 // Whether capacity, a begin time or something else keeps a pending job waiting.
 WaitsFor to_waits_for(const slurm_job_info_t& job);

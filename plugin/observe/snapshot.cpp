@@ -44,8 +44,8 @@ std::vector<std::string> split(std::string_view list) {
 class Conversion {
   public:
     Conversion(const slurm::Tables& tables, const std::vector<std::string>& own, Time at, UserNames& users,
-               bool gpu_uses)
-        : tables_(tables), own_(own), users_(users), gpu_uses_(gpu_uses) {
+               bool gpu_uses, const std::vector<ServiceJobs>& services)
+        : tables_(tables), own_(own), users_(users), gpu_uses_(gpu_uses), services_(services) {
         snapshot_.at = at;
     }
 
@@ -66,6 +66,7 @@ class Conversion {
     void add_gpu_uses(const slurm_job_info_t& info, const Job& job);
     Node to_node(const node_info_t& info) const;
     Job to_job(const slurm_job_info_t& info);
+    std::string host_of(const slurm_job_info_t& info) const;
     void read_begin(const slurm_job_info_t& info, Job& job) const;
 
     // Calls `visit` with the sorted position of each node in Slurm's list of index pairs, which ends with -1.
@@ -92,6 +93,7 @@ class Conversion {
     const std::vector<std::string>& own_;
     UserNames& users_;
     bool gpu_uses_;
+    const std::vector<ServiceJobs>& services_;
     Snapshot snapshot_;
     std::vector<NodeIndex> position_;  // by Slurm's node table
     std::unordered_map<std::string, PartitionIndex> partition_position_;
@@ -292,6 +294,16 @@ void Conversion::add_gpu_uses(const slurm_job_info_t& info, const Job& job) {
     });
 }
 
+// NodeAddr of the job's first node.
+std::string Conversion::host_of(const slurm_job_info_t& info) const {
+    const node_info_msg_t& message = tables_.nodes();
+    if (info.node_inx == nullptr || info.node_inx[0] < 0) return {};
+    const auto first = static_cast<std::uint32_t>(info.node_inx[0]);
+    if (first >= message.record_count) return {};
+    const node_info_t& node = message.node_array[first];
+    return text(node.node_addr != nullptr ? node.node_addr : node.name);
+}
+
 void Conversion::convert_jobs() {
     const job_info_msg_t& message = tables_.jobs();
     for (std::uint32_t i = 0; i < message.record_count; ++i) {
@@ -299,13 +311,20 @@ void Conversion::convert_jobs() {
         const std::uint32_t base = info.job_state & JOB_STATE_BASE;
         const bool lives = base == JOB_PENDING || base == JOB_RUNNING || base == JOB_SUSPENDED ||
                            (info.job_state & JOB_COMPLETING) != 0;
-        if (!lives) continue;
+        auto replica = services_.empty() ? std::nullopt : replica_of(info, services_, users_);
+        if (!lives) {
+            if (replica) snapshot_.ended.push_back({JobId{info.job_id}, ending(info)});
+            continue;
+        }
         Job job = to_job(info);
+        if (replica && !job.nodes.empty()) replica->host = host_of(info);
+        job.replica = std::move(replica);
         for (const NodeIndex index : job.nodes) ++snapshot_.nodes[index].jobs;
         if (gpu_uses_ && job.state == JobState::kRunning) add_gpu_uses(info, job);
         snapshot_.jobs.push_back(std::move(job));
     }
     std::ranges::sort(snapshot_.jobs, {}, &Job::id);
+    std::ranges::sort(snapshot_.ended, {}, &EndedReplica::job);
     std::ranges::sort(snapshot_.gpu_uses, {},
                       [](const GpuUse& use) { return std::tuple(use.job, use.node, use.index); });
 }
@@ -322,8 +341,8 @@ const std::string& UserNames::of(std::uint32_t uid) {
 }
 
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
-                     UserNames& users, bool gpu_uses) {
-    return Conversion(tables, reservations, at, users, gpu_uses).run();
+                     UserNames& users, bool gpu_uses, const std::vector<ServiceJobs>& services) {
+    return Conversion(tables, reservations, at, users, gpu_uses, services).run();
 }
 
 std::vector<AgentHost> agent_hosts(const slurm::Tables& tables) {

@@ -146,7 +146,10 @@ void flip(RuleWork& work, Time at, Time lent) {
 
 void send_home(Standing& standing, Time at, std::string why, std::optional<JobId> for_job, bool stops_jobs) {
     Loan& loan = standing.loan;
-    if (!loan.vacating) loan.vacating = Vacating{at, {}, {}, true, {}};
+    if (!loan.vacating || (stops_jobs && !loan.vacating->stops_jobs)) {
+        auto notices = loan.vacating ? std::move(loan.vacating->notices) : std::vector<Notice>{};
+        loan.vacating = Vacating{at, {}, {}, true, std::move(notices)};
+    }
     loan.vacating->why = std::move(why);
     loan.vacating->for_job = for_job;
     loan.vacating->stops_jobs = stops_jobs;

@@ -40,6 +40,8 @@ void vacate(const Decision& decision, const RuleWork& work, std::vector<Step>& n
             if (job->state != JobState::kRunning) continue;
             if (terms.then == Ending::kRequeue && !job->requeueable) continue;
             if (!seen.insert(job->id).second) continue;
+            // A replica of a service left the endpoints when this began; its balancer lets go of it first.
+            if (job->replica && at - loan.vacating->since < job->replica->settle) continue;
             const auto since = told(work, *job);
             const Leave leave = leave_of(*job, terms);
             if (since && at - *since < leave.time) continue;

@@ -21,6 +21,16 @@ const IdleJob* idle_job(const Ledger& ledger, JobId job) {
     return place != ledger.idle.end() && place->job == job ? &*place : nullptr;
 }
 
+ServiceState& service_state(Ledger& ledger, const std::string& service) {
+    auto place = std::ranges::lower_bound(ledger.services, service, {}, &ServiceState::service);
+    if (place == ledger.services.end() || place->service != service) {
+        ServiceState fresh;
+        fresh.service = service;
+        place = ledger.services.insert(place, std::move(fresh));
+    }
+    return *place;
+}
+
 IdleJob* idle_job(Ledger& ledger, JobId job) {
     return const_cast<IdleJob*>(idle_job(std::as_const(ledger), job));
 }

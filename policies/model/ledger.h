@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policies/model/gpu_use.h"
+#include "policies/model/service.h"
 #include "policies/model/units.h"
 
 namespace weir {
@@ -74,11 +75,12 @@ struct RuleState {
     bool operator==(const RuleState&) const = default;
 };
 
-// What Slurm cannot hold. Loans are sorted by (rule, node), rules by name, idle jobs by id.
+// What Slurm cannot hold. Loans are sorted by (rule, node), rules and services by name, idle jobs by id.
 struct Ledger {
     std::vector<Loan> loans;
     std::vector<RuleState> rules;
     std::vector<IdleJob> idle;
+    std::vector<ServiceState> services;
     bool paused = false;  // `weir pause`: plan, explain, change nothing
     std::string paused_by;
 
@@ -87,6 +89,9 @@ struct Ledger {
 
 // What is remembered of a rule; a blank one is added where there is none.
 RuleState& rule_state(Ledger& ledger, const std::string& rule);
+
+// What is remembered of a service; a blank one is added where there is none.
+ServiceState& service_state(Ledger& ledger, const std::string& service);
 
 // What is remembered of a job's idle GPUs; nullptr if nothing is.
 IdleJob* idle_job(Ledger& ledger, JobId job);

@@ -41,7 +41,20 @@ void record(Ledger& ledger, const Step& step, Time at) {
         }
     } else if (const auto* told = std::get_if<TellUser>(&step.action)) {
         if (IdleJob* idle = idle_job(ledger, told->job)) idle->notified = at;
+    } else if (const auto* drain = std::get_if<DrainReplica>(&step.action)) {
+        for (KnownReplica& replica : service_state(ledger, drain->service).replicas)
+            if (replica.job == drain->job && replica.drain) replica.drain->noticed = at;
     }
+}
+
+void record_refusal(Ledger& ledger, const Step& step, const std::string& error, Time at) {
+    const auto* submit = std::get_if<SubmitReplica>(&step.action);
+    if (submit == nullptr) return;
+    ServiceState& state = service_state(ledger, submit->service);
+    std::erase_if(state.submissions, [&](const Submission& one) { return one.number == submit->number; });
+    ++state.failures;
+    state.failed = at;
+    state.failure = submit->label + " could not be submitted: " + error;
 }
 
 std::string to_text(const Action& action) {
@@ -69,6 +82,9 @@ std::string to_text(const Action& action) {
             },
             [](const TellJob& step) { return "note on job " + step.label; },
             [](const TellUser& step) { return "write to the user of job " + step.label; },
+            [](const SubmitReplica& step) { return "start replica " + step.label; },
+            [](const DrainReplica& step) { return "give replica " + step.label + " notice"; },
+            [](const EndReplica& step) { return "end replica " + step.label; },
         },
         action);
 }

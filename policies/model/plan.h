@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policies/model/ledger.h"
+#include "policies/model/service.h"
 #include "policies/model/signals.h"
 #include "policies/model/units.h"
 
@@ -88,8 +89,40 @@ struct TellUser {
     bool operator==(const TellUser&) const = default;
 };
 
-using Action =
-    std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob, TellJob, TellUser>;
+// Submits a replica as a job of the service's user. It is in the ledger before, as a Submission.
+struct SubmitReplica {
+    std::string label;  // and the job's name: "chat-3"
+    std::string service;
+    int number = 0;
+
+    bool operator==(const SubmitReplica&) const = default;
+};
+
+// Tells a replica that takes no more requests to leave, by the signal that it asked for; one that asked for
+// none gets the time alone.
+struct DrainReplica {
+    JobId job;
+    std::string label;
+    std::string service;
+    std::string node;
+    std::optional<NoticeSignal> signal;
+    std::string told;
+
+    bool operator==(const DrainReplica&) const = default;
+};
+
+// Ends a replica, whether it runs or waits.
+struct EndReplica {
+    JobId job;
+    std::string label;
+    std::string service;
+    std::string told;
+
+    bool operator==(const EndReplica&) const = default;
+};
+
+using Action = std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob, TellJob,
+                            TellUser, SubmitReplica, DrainReplica, EndReplica>;
 
 // One step and why it is taken, in one sentence that an admin understands.
 struct Step {
@@ -124,8 +157,9 @@ struct RuleReport {
 struct Plan {
     std::vector<Step> steps;
     Ledger ledger;
-    std::vector<RuleReport> rules;  // in the order of the policy
-    std::vector<JobUse> uses;       // of the jobs that a rule on idle GPUs watches, by job
+    std::vector<RuleReport> rules;        // in the order of the policy
+    std::vector<JobUse> uses;             // of the jobs that a rule on idle GPUs watches, by job
+    std::vector<ServiceReport> services;  // in the order of the policy
 
     bool operator==(const Plan&) const = default;
 };
@@ -133,6 +167,10 @@ struct Plan {
 // Marks in the ledger that a step was taken by `at`; called after each one that succeeded. A notice counts
 // from when it was given, so one that a crash kept from being recorded is given again rather than lost.
 void record(Ledger& ledger, const Step& step, Time at);
+
+// Marks in the ledger that a step was refused, where that is worth remembering: a replica that Slurm would
+// not take counts as one that failed to start.
+void record_refusal(Ledger& ledger, const Step& step, const std::string& error, Time at);
 
 // "lend t3 t4 to inference", "requeue job 17 on t3": the step without its reason, for people.
 std::string to_text(const Action& action);

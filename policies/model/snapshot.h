@@ -7,6 +7,7 @@
 
 #include "policies/model/gpu_use.h"
 #include "policies/model/ledger.h"
+#include "policies/model/service.h"
 #include "policies/model/signals.h"
 #include "policies/model/units.h"
 
@@ -127,9 +128,10 @@ struct Job {
     Duration time_limit{};  // zero: unlimited
     // Slurm saw no node in its reservation that suits it and gave it up, until it is updated again.
     bool given_up = false;
-    bool refused = false;          // Slurm has lately refused to let it name Weir's reservation
-    Gpus gpus;                     // running: held in all
-    std::vector<NodeIndex> nodes;  // running and completing: where; ascending
+    std::optional<Replica> replica;  // of a service, if it is one
+    bool refused = false;            // Slurm has lately refused to let it name Weir's reservation
+    Gpus gpus;                       // running: held in all
+    std::vector<NodeIndex> nodes;    // running and completing: where; ascending
     Request request;
 
     bool operator==(const Job&) const = default;
@@ -153,6 +155,8 @@ struct Snapshot {
     std::vector<Reservation> reservations;
     std::vector<GpuUse> gpu_uses;       // by (job, node, index); empty where no telemetry is configured
     std::vector<Duration> gpu_windows;  // ascending
+    std::vector<EndedReplica> ended;    // by job
+    std::vector<ServiceLook> services;  // by service
     Duration sample_period{};           // how often GPUs are looked at; zero: never
     Duration backfill_cycle{};          // how long backfill's last cycle took, rounded up (sdiag)
     Ledger ledger;

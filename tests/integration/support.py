@@ -122,12 +122,12 @@ class Weir:
             self.run(f"squeue -h -o %A | sort -u | xargs -r scancel {how}", check=False)
         self.wait(lambda: self.run("squeue -h").stdout, 40, "all jobs to be gone", until=lambda text: not text)
 
-    def requeued(self, *jobs, timeout=30):
-        """Waits until all were requeued, and takes off the two minutes that Slurm has such jobs wait, but for two
+    def requeued(self, *jobs, timeout=30, more_than=0):
+        """Waits until all were requeued more often than that, and takes off the two minutes that Slurm has such jobs wait, but for two
         seconds: slurmd ends a job that comes back in the second in which it was killed ("Job credential revoked")."""
         for job in jobs:
             self.wait(lambda job=job: self.lab.job(job), timeout, f"job {job} to be requeued",
-                      until=lambda seen: int(seen["Restarts"]) > 0 and seen["JobState"] != "COMPLETING")
+                      until=lambda seen: int(seen["Restarts"]) > more_than and seen["JobState"] != "COMPLETING")
             self.run(f"scontrol update jobid={job} starttime=now+2")
 
     def resumed(self, *jobs, timeout=60):

@@ -49,8 +49,9 @@ def result(text):
 
 def move(weir, job):
     """What a move does to a job: the signal, its requeue, and no more wait than need be."""
+    before = weir.restarts(job)
     weir.run(f"scancel -b -s USR1 {job}")
-    weir.requeued(job)
+    weir.requeued(job, more_than=before)
 
 
 def test_training_that_is_moved_goes_on_from_its_save_and_ends_as_if_it_had_not(weir, jobs):

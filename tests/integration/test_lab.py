@@ -8,6 +8,7 @@ import pwd
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from weirlab import Lab, LabError, LabTimeout, expand
+
+from conftest import ROOT
 
 COMMAND = str(Path(__file__).resolve().parents[1] / "lab" / "lab")
 
@@ -231,6 +234,65 @@ def test_an_earlier_plugin_directory_takes_weirs_scheduler(lab, tmp_path):
     assert cluster.run("cat $(dirname $SLURM_CONF)/weir.yaml").stdout.startswith("version: 1")
     variables = cluster.run("tr '\\0' '\\n' < /proc/$(pgrep -x slurmctld)/environ").stdout
     assert f"WEIR_CONTROLLER={cluster.directory}/weir/bin/weirctld" in variables
+
+
+def processes_inside(cluster):
+    """This machine's pids of all processes in the lab's namespaces."""
+    def namespace(pid):
+        with contextlib.suppress(OSError):
+            return os.readlink(f"/proc/{pid}/ns/pid")
+
+    own = namespace(cluster.namespace.init)
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and namespace(entry) == own]
+
+
+def list_replicas(cluster, service, ports):
+    """What weirctld does: the file is replaced at once."""
+    cluster.write(f"/run/weir/{service}.new", "".join(f"server 127.0.0.1:{port};\n" for port in ports), owner="slurm")
+    os.replace(cluster.path(f"/run/weir/{service}.new"), cluster.path(f"/run/weir/{service}.upstream"))
+
+
+def test_nginx_balances_over_replicas_and_one_that_leaves_loses_no_request(lab):
+    cluster = lab(nodes=1, gpus=0, balancer=["other", "chat"])
+    address, ports = cluster.balancer_address("chat"), (8001, 8002)
+    status = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}/health"]
+    assert address == "127.0.0.1:8081" and cluster.run(status).stdout == "502"
+    servers = {port: cluster.popen([sys.executable, "-B", f"{ROOT}/contrib/jobs/serve.py", "--port", str(port),
+                                    "--seconds", "0.3", "--concurrency", "2"], stdout=subprocess.PIPE, text=True)
+               for port in ports}
+    for server in servers.values():
+        assert server.stdout.readline() == "serving\n"
+
+    def records():
+        return cluster.read("tmp/load").splitlines() if os.path.exists(cluster.path("tmp/load")) else []
+
+    with cluster.follow_endpoints():
+        list_replicas(cluster, "chat", ports)
+        cluster.wait(lambda: cluster.run(status).stdout, 20, "nginx to know the replicas",
+                     until=lambda code: code == "200")
+        load = cluster.popen([sys.executable, "-B", f"{ROOT}/contrib/demo/load.py", "--rates", "0:6,4:9,7:6",
+                              "--url", f"http://{address}/v1/completions", "--out", cluster.inside("tmp/load")])
+        cluster.wait(records, 20, "answers to the load", until=lambda lines: len(lines) > 15)
+        list_replicas(cluster, "chat", ports[:1])
+        leaving = [process["pid"] for process in cluster.namespace.processes() if "8002" in process["argv"]]
+        cluster.namespace.ask(do="signal", pids=leaving, signal=signal.SIGTERM)
+        assert servers[8002].communicate(timeout=20)[0] == "told to leave by SIGTERM\ndrained\n"
+        assert load.poll() is None and load.wait(60) == 0
+    *answers, summary = map(json.loads, records())
+    assert summary["sent"] == len(answers) == summary["ok"] > 40 and summary["lost"] == 0, summary
+    by = [line.split()[-2] for line in cluster.read("log/nginx.access.log").splitlines() if " 200 " in line]
+    assert by.count("127.0.0.1:8002") > 5 and set(by[-10:]) == {"127.0.0.1:8001"}, by
+
+    cluster.stop("nginx")
+    cluster.start("nginx")
+    cluster.wait(lambda: cluster.run(status).stdout, 20, "nginx", until=lambda code: code == "200")
+    everything = processes_inside(cluster)
+    assert len(cluster.pids("nginx")) == 2 and len(everything) > 8
+    descriptors = opened(everything)
+    cluster.down()
+    await_gone(descriptors)
+    servers[8001].communicate(timeout=20)
+    assert_no_trace(cluster.directory)
 
 
 def test_host_lists_expand():

@@ -11,6 +11,7 @@ ALLOWED = {
     "policies/model": [],
     "policies/lend": ["policies/model"],
     "policies/idle": ["policies/model"],
+    "policies/services": ["policies/model"],
     "topology": ["policies/model"],
     "topology/xml": ["plugin/result.h"],
     "topology/hwloc": ["policies/model", "topology/reading.h", "topology/xml", "plugin/result.h"],

@@ -36,6 +36,9 @@ def _parser():
     up.add_argument("--telemetry", metavar="SECONDS", type=int, default=0,
                     help="run weir-agent on every node with GPUs, with a sample each so many seconds, "
                          "and a Prometheus at 127.0.0.1:9090 that scrapes them")
+    up.add_argument("--balancer", metavar="SERVICE,...", default="",
+                    help="run nginx, at 127.0.0.1:8080 for the first service, 8081 for the next, ..., "
+                         "before the replicas in /run/weir/SERVICE.upstream")
     run = verb("run", "run a command inside; its exit status is the lab's")
     run.add_argument("--user", default="root", help="alice, bob, carol, serve or root")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
@@ -70,7 +73,8 @@ def _up(options):
     if options.policy:
         options.policy = os.path.abspath(options.policy)
     Lab.up(options.dir, options.nodes, options.gpus, options.policy, options.weir,
-           options.scheduler, layout, extra, telemetry=options.telemetry, report=lambda line: print(line, flush=True))
+           options.scheduler, layout, extra, telemetry=options.telemetry,
+           balancer=[name for name in options.balancer.split(",") if name], report=lambda line: print(line, flush=True))
     where = "" if options.dir == default_directory() else f" --dir {options.dir}"
     print(f"lab: ready. Try: {sys.argv[0]} run{where} --user alice sbatch --gpus=8 "
           f"--wrap 'sleep 60'; {sys.argv[0]} run{where} sinfo; {sys.argv[0]} down{where}")

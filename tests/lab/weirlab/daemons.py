@@ -2,18 +2,18 @@
 """The daemons of a lab: how each is started, and how its processes are recognised.
 
 A specification is {"argv", "env", "user", "log", "cwd"}; the names are munged, mariadbd, slurmdbd,
-slurmctld, slurmd@NODE and weirctld; with telemetry prometheus and weir-agent@NODE.
+slurmctld, slurmd@NODE and weirctld; with telemetry prometheus and weir-agent@NODE, with a balancer nginx.
 """
 
 import os
 
-from . import telemetry
+from . import balancer, telemetry
 from .users import DATABASE_USER
 
 
-def specifications(directory, nodes, environment, weir, layout, period):
+def specifications(directory, nodes, environment, weir, layout, period, services):
     """All of a lab's daemons, by name; weirctld's only where a build directory gives one, those of
-    telemetry only where it has a period."""
+    telemetry only where it has a period, nginx only where it has services to balance."""
     common = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
               "SLURM_CONF": f"{directory}/etc/slurm.conf", "TMPDIR": f"{directory}/tmp"}
     controller = f"{directory}/weir/bin/weirctld"
@@ -48,6 +48,8 @@ def specifications(directory, nodes, environment, weir, layout, period):
         every[f"slurmd@{node}"] = one(f"slurmd@{node}", "root", "slurmd", "-D", "-N", node)
     if period:
         every |= telemetry.specifications(directory, layout, period, one)
+    if services:
+        every |= balancer.specifications(directory, one)
     if weir and os.access(f"{weir}/bin/weirctld", os.X_OK):
         every["weirctld"] = one("weirctld", "slurm", controller)
     return every
@@ -68,7 +70,8 @@ def said_by_child(parent_output):
 
 
 def matches(process, name):
-    """Whether a process (of Namespace.processes) is the daemon's. A zombie has a name only."""
+    """Whether a process (of Namespace.processes) is the daemon's; nginx's workers are too. A zombie has a
+    name only."""
     base, _, node = name.partition("@")
     if process["name"] != base[:15]:
         return False

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import time
 
-from . import daemons, layout as layouts, stages, telemetry as telemetries, users
+from . import balancer as balancers, daemons, layout as layouts, stages, telemetry as telemetries, users
+from .balancer import Balancing
 from .errors import CommandError, LabError, LabTimeout
 from .namespace import Namespace
 from .queries import Queries
@@ -23,7 +24,7 @@ def default_directory():
     return os.path.join(tempfile.gettempdir(), f"weir-lab-{owner}")
 
 
-class Lab(Queries):
+class Lab(Queries, Balancing):
     """A running lab. Make one with Lab.up, or Lab.attach to one that is up."""
 
     def __init__(self, namespace, facts=None):
@@ -34,13 +35,14 @@ class Lab(Queries):
 
     @classmethod
     def up(cls, directory=None, nodes=8, gpus=8, policy=None, weir=None, scheduler="backfill",
-           layout=None, slurm_conf=(), env=None, telemetry=0, report=lambda line: None):
+           layout=None, slurm_conf=(), env=None, telemetry=0, balancer=None, report=lambda line: None):
         """Starts a lab and returns when every node is idle; on any failure nothing is left.
 
         `policy` is the text or the path of a weir.yaml, `weir` a build directory with bin/ and
         lib/, `layout` a dict (weirlab.layout), `slurm_conf` lines that win over the lab's,
         `env` goes to every daemon and every `run`; with `telemetry`, a number of seconds, each
-        node with GPUs has a weir-agent with that period, and a Prometheus scrapes them.
+        node with GPUs has a weir-agent with that period, and a Prometheus scrapes them; with
+        `balancer`, a list of services, nginx listens for the first on 127.0.0.1:8080, the next on 8081...
         """
         directory = os.path.abspath(directory or default_directory())
         if scheduler not in ("backfill", "weir", "stock"):
@@ -55,6 +57,7 @@ class Lab(Queries):
         names = layouts.node_names(layout)
         if telemetry:
             telemetries.check(weir)
+        services = balancers.check(balancer or [])
         if policy is not None and "\n" not in policy:
             with open(policy, encoding="utf-8") as file:
                 policy = file.read()
@@ -67,10 +70,11 @@ class Lab(Queries):
         try:
             environment = _passed_on() | dict(env or {})
             lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir, layout,
-                                                         telemetry),
+                                                         telemetry, services),
                          "environment": environment, "nodes": names, "weir": weir,
-                         "addresses": telemetries.addresses(layout) if telemetry else {}}
-            stages.files(lab, layout, policy, weir, scheduler, slurm_conf, telemetry)
+                         "addresses": telemetries.addresses(layout) if telemetry else {},
+                         "balancer": services}
+            stages.files(lab, layout, policy, weir, scheduler, slurm_conf, telemetry, services)
             lab.write("lab.json", json.dumps(lab.facts), mode=0o644)
             stages.munge(lab)
             done(f"its own namespaces in {directory}, munge")
@@ -85,6 +89,9 @@ class Lab(Queries):
             if telemetry:
                 stages.gpu_telemetry(lab)
                 done("weir-agents, Prometheus")
+            if services:
+                stages.balancing(lab, services)
+                done(f"nginx for {', '.join(services)}")
             lab.namespace.complete()
         except BaseException:
             lab.down()

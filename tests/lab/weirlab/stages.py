@@ -6,14 +6,14 @@ import re
 import shutil
 import stat
 
-from . import config, daemons, telemetry, users
+from . import balancer, config, daemons, telemetry, users
 from .errors import LabError
 
 _SYSTEM_TABLES = "/usr/share/mysql/mysql_system_tables.sql"
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
-def files(lab, layout, policy, weir, scheduler, extra, period):
+def files(lab, layout, policy, weir, scheduler, extra, period, services):
     """Configuration, plugins and GPU device files."""
     directory, etc = lab.directory, lab.path("etc")
     plugin_dir = config.STOCK_PLUGINS
@@ -40,6 +40,11 @@ def files(lab, layout, policy, weir, scheduler, extra, period):
     if period:
         for path, text in telemetry.files(directory, layout, period).items():
             lab.write(path, text)
+    if services:
+        for path, text in balancer.files(directory, services).items():
+            lab.write(path, text)
+        for path, text in balancer.upstreams(services).items():
+            lab.write(path, text, owner="slurm")
     most = max((config.gpu_count(kind) for kind in layout["nodes"]), default=0)
     for index in range(most):
         _device(lab.path(f"dev/nvidia{index}"), index)
@@ -143,6 +148,13 @@ def gpu_telemetry(lab):
     lab.ready("prometheus", lambda: lab.promql("DCGM_FI_DEV_POWER_USAGE"), 60)
 
 
+def balancing(lab, services):
+    """nginx, until it answers for each service (502, where none is ready)."""
+    lab.start("nginx")
+    for name in services:
+        lab.ready("nginx", lambda name=name: lab.run(["curl", "-s", lab.balancer_address(name)]), 20)
+
+
 def check_accounts(accounts):
     strangers = {name for people in accounts.values() for name in people} - set(users.PEOPLE)
     if strangers:
@@ -151,5 +163,5 @@ def check_accounts(accounts):
     return accounts
 
 
-def daemon_table(lab, names, environment, weir, layout, period):
-    return daemons.specifications(lab.directory, names, environment, weir, layout, period)
+def daemon_table(lab, names, environment, weir, layout, period, services):
+    return daemons.specifications(lab.directory, names, environment, weir, layout, period, services)

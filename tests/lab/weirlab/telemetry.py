@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GPU telemetry of a lab: a weir-agent for each node with GPUs, on a fake NVML, and a real Prometheus that
-scrapes them and weirctld, and loads every etc/*.rules.yml."""
+scrapes them, weirctld and the replicas of services, and loads every etc/*.rules.yml."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from .errors import LabError
 from .hostlist import expand
 
 AGENT_PORT = 9810
+SERVICES = "/run/weir/*.json"  # where weirctld writes which replicas are ready
 PROMETHEUS = "127.0.0.1:9090"
 CONTROLLER = "127.0.0.1:9811"  # where weirctld serves metrics unless weir.yaml says otherwise
 MODELS = {"h100": ("NVIDIA H100 80GB HBM3", 80), "a100": ("NVIDIA A100-SXM4-80GB", 80)}  # name, GiB
@@ -53,7 +54,9 @@ def files(directory, layout, period):
                    "evaluation_interval": f"{period}s"},
         "rule_files": [f"{directory}/etc/*.rules.yml"],
         "scrape_configs": [{"job_name": "weir-agent", "static_configs": [{"targets": targets}]},
-                           {"job_name": "weirctld", "static_configs": [{"targets": [CONTROLLER]}]}]})
+                           {"job_name": "weirctld", "static_configs": [{"targets": [CONTROLLER]}]},
+                           {"job_name": "services", "file_sd_configs": [
+                               {"files": [SERVICES], "refresh_interval": "1s"}]}]})
     return texts
 
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "plugin/controller/view.h"
+
+namespace weir::controller {
+
+// What the parts of the view have in common.
+
+// Since the epoch.
+std::int64_t seconds(Time time);
+nlohmann::ordered_json optional_seconds(const std::optional<Time>& time);
+
+// Whether all of these jobs are the reader's business: PrivateData of slurm.conf decides.
+bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs);
+
+}  // namespace weir::controller
