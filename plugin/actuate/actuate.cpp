@@ -82,17 +82,17 @@ class Taker {
     Result<void> operator()(const SubmitReplica& step) const {
         const auto rule = std::ranges::find(rules_.services, step.service, &policies::ServiceRule::name);
         if (rule == rules_.services.end()) return failure("weir.yaml has no service " + step.service);
-        slurm::Submission submission;
-        submission.script = rule->script;
-        submission.user = rule->user;
-        submission.account = rule->account;
-        submission.directory = rule->directory;
-        submission.name = step.label;
-        submission.environment = {{"WEIR_SERVICE", step.service},
-                                  {"WEIR_REPLICA", std::to_string(step.number)},
-                                  {"WEIR_PORT", std::to_string(rule->port + step.number)}};
-        auto job = slurm::submit_batch(submission);
-        if (!job) return tl::make_unexpected(job.error());
+        slurm::BatchJob job;
+        job.script = rule->script;
+        job.user = rule->user;
+        job.account = rule->account;
+        job.directory = rule->directory;
+        job.name = step.label;
+        job.environment = {{"WEIR_SERVICE", step.service},
+                           {"WEIR_REPLICA", std::to_string(step.number)},
+                           {"WEIR_PORT", std::to_string(rule->port + step.number)}};
+        auto id = slurm::submit_batch(job);
+        if (!id) return tl::make_unexpected(id.error());
         return {};
     }
 

@@ -155,9 +155,9 @@ ServiceRule read_service_rule(const Value& value) {
     });
     for (std::string_view key : {"name", "script", "user", "replicas"}) value.require(key);
     if (rule.user == "root") value.problem("runs as root: give the service a user of its own");
-    if (rule.port + rule.max > kLastPort)
-        value.problem("replica " + std::to_string(rule.max) + " would listen on port " +
-                      std::to_string(rule.port + rule.max) + ", which is above " + std::to_string(kLastPort));
+    if (rule.last_port() > kLastPort)
+        value.problem("replicas would listen on ports up to " + std::to_string(rule.last_port()) +
+                      " (port + twice max), which is above " + std::to_string(kLastPort));
     return rule;
 }
 
@@ -189,13 +189,12 @@ void check_services(Policy& policy, Findings& findings) {
             if (other.name == rule.name)
                 tell(i, "name",
                      in_quotes(rule.name) + " is the name of " + entry_path("services", j) + " too");
-            if (rule.port <= other.port + other.max && other.port <= rule.port + rule.max)
+            if (rule.port < other.last_port() && other.port < rule.last_port())
                 tell(i, "port",
-                     "ports " + std::to_string(rule.port + 1) + " to " +
-                         std::to_string(rule.port + rule.max) + " overlap with those of " + other.name +
-                         " (" + std::to_string(other.port + 1) + " to " +
-                         std::to_string(other.port + other.max) +
-                         "): replicas of both may stand on one node");
+                     "ports " + std::to_string(rule.port + 1) + " to " + std::to_string(rule.last_port()) +
+                         " (port + twice max) overlap with those of " + other.name + ", " +
+                         std::to_string(other.port + 1) + " to " + std::to_string(other.last_port()) +
+                         ": replicas of both may stand on one node");
         }
         for (const std::string& file : {rule.file_sd, rule.nginx}) {
             if (file.empty()) continue;

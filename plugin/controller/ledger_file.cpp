@@ -154,13 +154,14 @@ json service_to_json(const ServiceState& state) {
              {"seen", replica.seen.time_since_epoch().count()},
              {"started", optional_time(replica.started)},
              {"ready", optional_time(replica.ready)},
+             {"unready", optional_time(replica.unready)},
              {"drain", replica.drain ? json{{"since", replica.drain->since.time_since_epoch().count()},
                                             {"why", replica.drain->why},
                                             {"noticed", optional_time(replica.drain->noticed)}}
                                      : json(nullptr)}});
-    json submissions = json::array();
-    for (const Submission& one : state.submissions)
-        submissions.push_back({{"number", one.number}, {"at", one.at.time_since_epoch().count()}});
+    json attempts = json::array();
+    for (const Attempt& one : state.attempts)
+        attempts.push_back({{"number", one.number}, {"at", one.at.time_since_epoch().count()}});
     return {{"service", state.service},
             {"wanted", state.wanted ? json(*state.wanted) : json(nullptr)},
             {"why", state.why},
@@ -170,7 +171,7 @@ json service_to_json(const ServiceState& state) {
                                      {"by", state.pin->by}}
                               : json(nullptr)},
             {"replicas", replicas},
-            {"submissions", submissions},
+            {"attempts", attempts},
             {"quiet", optional_time(state.quiet)},
             {"failures", state.failures},
             {"failed", optional_time(state.failed)},
@@ -192,20 +193,21 @@ ServiceState service_from_json(const json& object) {
         replica.seen = time_of(entry.at("seen"));
         replica.started = optional_time_of(entry, "started");
         replica.ready = optional_time_of(entry, "ready");
+        replica.unready = optional_time_of(entry, "unready");
         if (const json& drain = entry.at("drain"); !drain.is_null())
             replica.drain =
                 Drain{time_of(drain.at("since")), drain.at("why"), optional_time_of(drain, "noticed")};
         state.replicas.push_back(std::move(replica));
     }
-    for (const json& one : object.at("submissions"))
-        state.submissions.push_back({one.at("number").get<int>(), time_of(one.at("at"))});
+    for (const json& one : object.at("attempts"))
+        state.attempts.push_back({one.at("number").get<int>(), time_of(one.at("at"))});
     state.quiet = optional_time_of(object, "quiet");
     state.failures = object.at("failures").get<int>();
     state.failed = optional_time_of(object, "failed");
     if (state.failures > 0 && !state.failed) state.failures = 0;
     state.failure = object.at("failure");
     std::ranges::sort(state.replicas, {}, &KnownReplica::job);
-    std::ranges::sort(state.submissions, {}, &Submission::number);
+    std::ranges::sort(state.attempts, {}, &Attempt::number);
     return state;
 }
 

@@ -65,7 +65,8 @@ json service_to_json(const View& view, const Reader& reader, const ServiceReport
 }  // namespace
 
 json services_to_json(const View& view, const Reader& reader, const std::string& name) {
-    if (view.policy.services.empty()) return refusal("bad_request", "weir.yaml has no service (services:)");
+    if (view.policy.services.empty() && name.empty())
+        return refusal("bad_request", "weir.yaml has no service (services:)");
     json services = json::array();
     for (const ServiceReport& report : view.plan.services)
         if (name.empty() || report.service == name) services.push_back(service_to_json(view, reader, report));

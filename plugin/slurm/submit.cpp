@@ -33,21 +33,21 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 // The environment of a fresh login of that user, what Slurm's commands need, and what is to be added.
-std::vector<std::string> environment_of(const passwd& user, const Submission& submission) {
+std::vector<std::string> environment_of(const passwd& user, const BatchJob& job) {
     const char* own_path = std::getenv("PATH");
     std::vector<std::string> list{std::string("HOME=") + user.pw_dir, std::string("USER=") + user.pw_name,
                                   std::string("LOGNAME=") + user.pw_name,
                                   std::string("SHELL=") + user.pw_shell,
                                   "PATH=" + (own_path != nullptr ? std::string(own_path) + ":" : "") + kPath};
     if (const char* conf = std::getenv("SLURM_CONF")) list.push_back(std::string("SLURM_CONF=") + conf);
-    for (const auto& [name, value] : submission.environment) {
+    for (const auto& [name, value] : job.environment) {
         list.push_back(name);
         list.back() += "=" + value;
     }
     return list;
 }
 
-std::vector<std::string> command_line(const passwd& user, const Submission& submission) {
+std::vector<std::string> command_line(const passwd& user, const BatchJob& job) {
     // Should weirctld be killed, nothing of it must submit a job later.
     std::vector<std::string> argv{
         "unshare",
@@ -61,10 +61,10 @@ std::vector<std::string> command_line(const passwd& user, const Submission& subm
         "--uid=" + std::to_string(user.pw_uid),
         "--gid=" + std::to_string(user.pw_gid),
         "--propagate=NONE",
-        "--job-name=" + submission.name,
-        "--chdir=" + (submission.directory.empty() ? std::string(user.pw_dir) : submission.directory)};
-    if (!submission.account.empty()) argv.push_back("--account=" + submission.account);
-    argv.push_back(submission.script);
+        "--job-name=" + job.name,
+        "--chdir=" + (job.directory.empty() ? std::string(user.pw_dir) : job.directory)};
+    if (!job.account.empty()) argv.push_back("--account=" + job.account);
+    argv.push_back(job.script);
     return argv;
 }
 
@@ -160,40 +160,37 @@ std::string last_words(const std::string& text) {
 }
 
 // What the script says runs as its user: nobody else may write it.
-Result<void> check_script(const Submission& submission, const passwd& user) {
+Result<void> check_script(const BatchJob& job, const passwd& user) {
     struct stat script {};
-    if (stat(submission.script.c_str(), &script) != 0)
-        return failure(submission.script + ": " + std::strerror(errno));
-    if (!S_ISREG(script.st_mode)) return failure(submission.script + " is no file");
+    if (stat(job.script.c_str(), &script) != 0) return failure(job.script + ": " + std::strerror(errno));
+    if (!S_ISREG(script.st_mode)) return failure(job.script + " is no file");
     if (script.st_uid != 0 && script.st_uid != user.pw_uid && script.st_uid != geteuid())
-        return failure(submission.script + " belongs neither to root nor to " + submission.user +
-                       ", as whom it would run");
+        return failure(job.script + " belongs neither to root nor to " + job.user + ", as whom it would run");
     if ((script.st_mode & S_IWOTH) != 0)
-        return failure("everybody may write " + submission.script + ", which would run as " +
-                       submission.user);
+        return failure("everybody may write " + job.script + ", which would run as " + job.user);
     return {};
 }
 
 }  // namespace
 
-Result<std::uint32_t> submit_batch(const Submission& submission) {
+Result<std::uint32_t> submit_batch(const BatchJob& job) {
     std::vector<char> buffer(1U << 16);
     passwd user{};
     passwd* found = nullptr;
-    getpwnam_r(submission.user.c_str(), &user, buffer.data(), buffer.size(), &found);
-    if (found == nullptr) return failure("this machine knows no user " + submission.user);
+    getpwnam_r(job.user.c_str(), &user, buffer.data(), buffer.size(), &found);
+    if (found == nullptr) return failure("this machine knows no user " + job.user);
     if (user.pw_uid == 0 || user.pw_uid == geteuid())
-        return failure("user " + submission.user + " is root or SlurmUser: give the service one of its own");
-    if (auto safe = check_script(submission, user); !safe) return tl::make_unexpected(safe.error());
-    auto outcome = run(command_line(user, submission), environment_of(user, submission));
+        return failure("user " + job.user + " is root or SlurmUser: give the service one of its own");
+    if (auto safe = check_script(job, user); !safe) return tl::make_unexpected(safe.error());
+    auto outcome = run(command_line(user, job), environment_of(user, job));
     if (!outcome) return tl::make_unexpected(outcome.error());
     if (outcome->late)
         return failure("sbatch did not end within " + std::to_string(kPatience.count()) + " s", kUnsure);
-    std::uint32_t job = 0;
+    std::uint32_t id = 0;
     const auto& text = outcome->out;
     const bool ended_well = WIFEXITED(outcome->status) && WEXITSTATUS(outcome->status) == 0;
-    if (ended_well && std::from_chars(text.data(), text.data() + text.size(), job).ec == std::errc{})
-        return job;
+    if (ended_well && std::from_chars(text.data(), text.data() + text.size(), id).ec == std::errc{})
+        return id;
     const std::string why = last_words(outcome->err);
     const bool unsure = why.find("timed out") != std::string::npos || !WIFEXITED(outcome->status);
     return failure("sbatch: " + (why.empty() ? "ended without a word" : why), unsure ? kUnsure : 0);

@@ -9,7 +9,7 @@
 namespace weir::slurm {
 
 // A batch script that shall run as another user. Options in the script count, but for those named here.
-struct Submission {
+struct BatchJob {
     std::string script;  // path
     std::string user;
     std::string account;                             // empty: the user's default
@@ -24,6 +24,6 @@ constexpr int kUnsure = -1;
 // Has sbatch submit it and returns the job's id. The caller must be SlurmUser, whom slurmctld lets submit for
 // others; sbatch lets root alone ask for that, so it runs in a user namespace in which SlurmUser is called
 // root. Blocks for at most half a minute.
-Result<std::uint32_t> submit_batch(const Submission& submission);
+Result<std::uint32_t> submit_batch(const BatchJob& job);
 
 }  // namespace weir::slurm

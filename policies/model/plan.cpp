@@ -51,7 +51,7 @@ void record_refusal(Ledger& ledger, const Step& step, const std::string& error, 
     const auto* submit = std::get_if<SubmitReplica>(&step.action);
     if (submit == nullptr) return;
     ServiceState& state = service_state(ledger, submit->service);
-    std::erase_if(state.submissions, [&](const Submission& one) { return one.number == submit->number; });
+    std::erase_if(state.attempts, [&](const Attempt& one) { return one.number == submit->number; });
     ++state.failures;
     state.failed = at;
     state.failure = submit->label + " could not be submitted: " + error;

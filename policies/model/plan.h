@@ -89,7 +89,7 @@ struct TellUser {
     bool operator==(const TellUser&) const = default;
 };
 
-// Submits a replica as a job of the service's user. It is in the ledger before, as a Submission.
+// Submits a replica as a job of the service's user. It is in the ledger before, as a Attempt.
 struct SubmitReplica {
     std::string label;  // and the job's name: "chat-3"
     std::string service;

@@ -78,17 +78,18 @@ struct KnownReplica {
     Time seen{};                  // first
     std::optional<Time> started;  // runs since, in its present run
     std::optional<Time> ready;    // since
+    std::optional<Time> unready;  // runs and is not ready since
     std::optional<Drain> drain;
 
     bool operator==(const KnownReplica&) const = default;
 };
 
 // A replica that was to be submitted. Kept until its job is seen, so that none is submitted twice.
-struct Submission {
+struct Attempt {
     int number = 0;
     Time at{};
 
-    bool operator==(const Submission&) const = default;
+    bool operator==(const Attempt&) const = default;
 };
 
 // An administrator's word on how many replicas there shall be.
@@ -108,7 +109,7 @@ struct ServiceState {
     Time changed{};             // when it was last decided anew
     std::optional<Pin> pin;
     std::vector<KnownReplica> replicas;   // by job
-    std::vector<Submission> submissions;  // by number
+    std::vector<Attempt> attempts;  // by number
     std::optional<Time> quiet;            // since when every signal is known and low
     int failures = 0;                     // replicas in a row that ended before they were ready
     std::optional<Time> failed;           // when the last one did

@@ -49,6 +49,9 @@ struct Prediction {
     bool operator==(const Prediction&) const = default;
 };
 
+// A replica's number is at most so many times the replicas that there may be.
+constexpr int kNumbers = 2;
+
 // One entry of `services:` in weir.yaml.
 struct ServiceRule {
     std::string name;
@@ -66,7 +69,7 @@ struct ServiceRule {
     int most_up = 2;                             // replicas that one cycle may start
     int most_down = 1;                           // and drain
     Duration down_after = std::chrono::minutes(10);
-    int port = 8000;         // replica N listens on port + N
+    int port = 8000;         // replica N listens on port + N; N is at most kNumbers times max
     std::string ready_path;  // GET answers 200 once it takes requests; empty: as soon as it runs
     Duration ready_within = std::chrono::minutes(30);
     DrainTerms drain;
@@ -76,6 +79,9 @@ struct ServiceRule {
     std::string nginx;    // path of a snippet for an upstream block; empty: none
     // Nothing is done about it now, it only advises or Weir is paused: it is watched all the same.
     bool frozen = false;
+
+    // The last one that a replica may listen on.
+    int last_port() const { return port + kNumbers * max; }
 
     // A replica's name, and that of its job.
     std::string label(int number) const { return name + "-" + std::to_string(number); }

@@ -68,7 +68,7 @@ class Work {
     int present() const {
         return static_cast<int>(std::ranges::count_if(
                    state_.replicas, [&](const KnownReplica& replica) { return counts(replica); })) +
-               static_cast<int>(state_.submissions.size());
+               static_cast<int>(state_.attempts.size());
     }
 
     int ready() const {
@@ -83,6 +83,13 @@ class Work {
             if (node && std::ranges::binary_search(job.nodes, *node)) return &loan;
         }
         return nullptr;
+    }
+
+    // Its node goes home, and it is told to leave by lending.
+    bool leaves(const Job& job) const {
+        const Loan* loan = loan_of(job);
+        return loan != nullptr && loan->vacating && loan->vacating->stops_jobs &&
+               !gentle_.contains(loan->rule);
     }
 
     int gpus_of_replica() const {
@@ -122,13 +129,12 @@ class Work {
                 place = state_.replicas.insert(place, std::move(fresh));
             }
             follow(*job, *place);
-            std::erase_if(state_.submissions,
-                          [&](const Submission& one) { return one.number == place->number; });
+            std::erase_if(state_.attempts, [&](const Attempt& one) { return one.number == place->number; });
         }
         for (const KnownReplica& replica : state_.replicas)
             if (job_of(replica) == nullptr) note_end(replica);
         std::erase_if(state_.replicas, [&](const KnownReplica& one) { return job_of(one) == nullptr; });
-        std::erase_if(state_.submissions, [&](const Submission& one) {
+        std::erase_if(state_.attempts, [&](const Attempt& one) {
             if (at_ - one.at <= kSubmissionDoubt) return false;
             fail(rule_.label(one.number) + " was submitted and never seen");
             return true;
@@ -145,24 +151,30 @@ class Work {
     }
 
     void follow(const Job& job, KnownReplica& replica) const {
-        const auto started = job.state == JobState::kRunning ? job.started : std::nullopt;
         if (job.state == JobState::kCompleting) return;
+        const auto started = job.state == JobState::kRunning ? job.started : std::nullopt;
         if (started != replica.started) {
             replica.started = started;
+            replica.unready = started;
             if (!replica.drain) replica.ready.reset();
         }
-        if (!started || replica.drain) return;  // one that drains says that it is not ready: no news
+        // One that is on its way out says that it is not ready: no news.
+        if (!started || replica.drain || leaves(job)) return;
         if (rule_.ready_path.empty()) {
             if (!replica.ready) replica.ready = at_;
+            replica.unready.reset();
             return;
         }
         if (look_ == nullptr) return;
         const auto probe = std::ranges::lower_bound(look_->probes, job.id, {}, &Probe::job);
         if (probe == look_->probes.end() || probe->job != job.id) return;
-        if (!probe->ready)
-            replica.ready.reset();
-        else if (!replica.ready)
+        if (probe->ready && !replica.ready) {
             replica.ready = at_;
+            replica.unready.reset();
+        } else if (!probe->ready && replica.ready) {
+            replica.ready.reset();
+            replica.unready = at_;
+        }
     }
 
     void note_end(const KnownReplica& replica) {
@@ -176,8 +188,8 @@ class Work {
     void give_up_slow_ones() {
         if (rule_.ready_path.empty()) return;
         for (KnownReplica& replica : state_.replicas) {
-            if (!counts(replica) || replica.ready || !replica.started) continue;
-            if (at_ - *replica.started < rule_.ready_within) continue;
+            if (!counts(replica) || !replica.unready || leaves(*job_of(replica))) continue;
+            if (at_ - *replica.unready < rule_.ready_within) continue;
             replica.drain = Drain{at_, "it was not ready within " + to_text(rule_.ready_within), {}};
             fail(rule_.label(replica.number) + " (job " + std::to_string(replica.job.value) +
                  ") was not ready within " + to_text(rule_.ready_within));
@@ -246,13 +258,14 @@ class Work {
                                                          " of its target for " + to_text(rule_.down_after));
     }
 
-    int free_number() const {
+    // The smallest that is free, of twice as many as there may be replicas: some drain while others start.
+    std::optional<int> free_number() const {
         std::set<int> used;
         for (const KnownReplica& replica : state_.replicas) used.insert(replica.number);
-        for (const Submission& one : state_.submissions) used.insert(one.number);
+        for (const Attempt& one : state_.attempts) used.insert(one.number);
         int number = 1;
         while (used.contains(number)) ++number;
-        return number;
+        return number <= kNumbers * rule_.max ? std::optional(number) : std::nullopt;
     }
 
     // Keeps replicas that were about to go, and submits those that are missing.
@@ -270,13 +283,14 @@ class Work {
                     state_.failure + "; the next try is in " + to_text(*state_.failed + wait - at_);
                 return;
             }
-            missing = state_.submissions.empty() ? 1 : 0;
+            missing = state_.attempts.empty() ? 1 : 0;
         }
         for (; missing > 0; --missing) {
-            const int number = free_number();
-            const auto place = std::ranges::lower_bound(state_.submissions, number, {}, &Submission::number);
-            state_.submissions.insert(place, {number, at_});
-            plan_.steps.push_back({SubmitReplica{rule_.label(number), rule_.name, number},
+            const auto number = free_number();
+            if (!number) return;
+            const auto place = std::ranges::lower_bound(state_.attempts, *number, {}, &Attempt::number);
+            state_.attempts.insert(place, {*number, at_});
+            plan_.steps.push_back({SubmitReplica{rule_.label(*number), rule_.name, *number},
                                    counted(*state_.wanted) + " wanted: " + state_.why,
                                    {}});
         }
@@ -351,8 +365,7 @@ class Work {
             report.stage = ReplicaStage::kDraining;
             report.since = replica.drain->since;
             report.why = replica.drain->why;
-        } else if (loan != nullptr && loan->vacating && loan->vacating->stops_jobs &&
-                   !gentle_.contains(loan->rule)) {
+        } else if (leaves(job)) {
             report.stage = ReplicaStage::kDraining;
             report.since = loan->vacating->since;
             report.why = "its node goes home to " + loan->from;

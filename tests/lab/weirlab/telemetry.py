@@ -64,7 +64,8 @@ def specifications(directory, layout, period, one):
     """Their entries in the table of daemons; `one` makes one."""
     table = {"prometheus": one(
         "prometheus", "nobody", "prometheus", f"--config.file={directory}/etc/prometheus.yml",
-        f"--storage.tsdb.path={directory}/state/prometheus", f"--web.listen-address={PROMETHEUS}")}
+        f"--storage.tsdb.path={directory}/state/prometheus", f"--web.listen-address={PROMETHEUS}",
+        "--scrape.discovery-reload-interval=1s")}
     own = addresses(layout)
     for node in nodes_with_gpus(layout):
         agent = one(f"weir-agent@{node}", "nobody", f"{directory}/weir/bin/weir-agent",

@@ -47,7 +47,21 @@ Ledger full_ledger() {
     idle.notified = at(710);
     idle.told = "1 hung of 1 GPU";
     idle.told_at = at(705);
-    return {{lent, leaving}, {state}, {idle}, true, "root"};
+    weir::ServiceState chat;
+    chat.service = "chat";
+    chat.wanted = 3;
+    chat.why = "raised from 2: waiting is 12, target 4";
+    chat.changed = at(800);
+    chat.pin = weir::Pin{3, at(2000), "root"};
+    chat.replicas = {
+        {JobId{20}, 1, at(801), at(802), at(810), {}, {}},
+        {JobId{21}, 2, at(801), at(803), at(812), {}, weir::Drain{at(900), "2 replicas wanted", at(905)}}};
+    chat.attempts = {{3, at(910)}};
+    chat.quiet = at(870);
+    chat.failures = 2;
+    chat.failed = at(860);
+    chat.failure = "chat-3 (job 19) ended FAILED before it was ready";
+    return {{lent, leaving}, {state}, {idle}, {chat}, true, "root"};
 }
 
 class Folder {
