@@ -8,7 +8,9 @@ import sys
 import termios
 import textwrap
 
-from arms import ABOUT, SERVING, TRAINING
+from arms import ABOUT
+from service import NAME
+from watch import SERVING, TRAINING
 
 #        use         glyph, ASCII, colour, meaning
 GLYPHS = {
@@ -20,7 +22,7 @@ GLYPHS = {
 }
 _STATUS_EVERY = 5  # seconds, where lines are written
 _SENTENCES = 3
-_CHART_LINES = len(SERVING) + len(TRAINING) + 5 + 2 * _SENTENCES
+_CHART_LINES = len(SERVING) + len(TRAINING) + 6 + 2 * _SENTENCES
 
 
 def make(out=sys.stdout):
@@ -32,6 +34,19 @@ def make(out=sys.stdout):
 
 def clock(seconds):
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def waiting(seen):
+    return f"waiting: training {seen.waiting['training']}, batches {seen.waiting['batch']}"
+
+
+def chat(seen):
+    """The service in one line of at most 79 columns."""
+    now = seen.chat
+    took = "" if now.p95 is None else f", p95 {now.p95:.2f} s"
+    lost = f", {now.lost} LOST" if now.lost else ""
+    replicas = "1 replica" if now.ready == 1 else f"{now.ready} replicas"
+    return f"{replicas} ready, {now.rate:.0f} requests/s{took}, {now.waiting} waiting{lost}"
 
 
 class Lines:
@@ -54,8 +69,8 @@ class Lines:
             self._due = seen.at + _STATUS_EVERY
             row = "".join(GLYPHS[seen.use[node]][1] for node in SERVING)
             row += " " + "".join(GLYPHS[seen.use[node]][1] for node in TRAINING)
-            self.stage(f"{clock(seen.at):>5}  nodes    {row}  waiting: training "
-                       f"{seen.waiting['train']}, inference {seen.waiting['inference']}")
+            self.stage(f"{clock(seen.at):>5}  nodes    {row}  {waiting(seen)}")
+            self.stage(f"{clock(seen.at):>5}  {NAME:<8} {chat(seen)}")
 
     def end(self):
         pass
@@ -136,8 +151,7 @@ class Chart:
                 lines.append(f" {node:<4} " + self._strip(node, cells))
             lines.append("")
         lines[-1] = self._legend()
-        waiting = seen.waiting
-        lines.append(f" waiting: training {waiting['train']}, inference {waiting['inference']}")
+        lines += [f" {waiting(seen)}", self._cut(f" {NAME}: {chat(seen)}", width)]
         said = []
         for at, _, text in reversed(self._sentences[-_SENTENCES:]):
             wrapped = textwrap.wrap(f"{clock(at)} {text}", width - 2, subsequent_indent="     ",

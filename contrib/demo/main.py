@@ -26,8 +26,9 @@ DAY, QUICK_DAY = 240, 60  # seconds
 def options():
     parser = argparse.ArgumentParser(
         prog="run", description="A day in miniature on a private, real Slurm: training leaves nodes "
-        "idle, inference demand rises and falls, a burst of training wants its nodes back. The same "
-        "jobs run in three set-ups, and Slurm's accounting says how each did.")
+        "idle, an inference service's load rises and falls, a burst of training wants its nodes "
+        "back. The same day passes in three set-ups; Slurm's accounting and the requests say how "
+        "each did.")
     parser.add_argument("--quick", action="store_true",
                         help=f"a day of {QUICK_DAY} s in place of {DAY} s; under 5 minutes in all")
     parser.add_argument("--json", metavar="FILE", help="also write the figures here")
@@ -69,10 +70,10 @@ def run_arm(arm, number, chosen, labs, view):
     lab = arms.start(arm, directory, chosen.build_dir, lambda line: None)
     try:
         view.begin(number, len(chosen.arms), arm, day)
-        submitted = arms.run_day(arm, lab, jobs, day, view.show)
+        submitted, records = arms.run_day(arm, lab, jobs, day, chosen.seed, view.show)
         view.end()
         view.stage("reading Slurm's accounting")
-        return measure.measure(arm, lab, submitted, day)
+        return measure.measure(arm, lab, submitted, records, day)
     except LabError as error:
         if arm == "weir" and not lab.pids("weirctld", zombies=False):
             raise LabError(f"{error}\nweirctld is not running; its log ends:\n"
@@ -102,10 +103,11 @@ def run(chosen, labs, view):
     print(report.text(results), flush=True)
     if chosen.json:
         write_json(chosen.json, results)
-    if results.get("weir", {}).get("jobs_lost"):
-        print("demo: jobs were lost with Weir", file=sys.stderr)
-        return 1
-    return 0
+    weir = results.get("weir", {})
+    lost = [what for what in ("jobs", "requests") if weir.get(f"{what}_lost")]
+    if lost:
+        print(f"demo: {' and '.join(lost)} were lost with Weir", file=sys.stderr)
+    return 1 if lost else 0
 
 
 def main():

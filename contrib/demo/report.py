@@ -4,11 +4,19 @@
 import textwrap
 
 _ROWS = (
+    ("requests sent", "requests_sent"),
+    ("requests lost", "requests_lost"),
+    ("  answered within, p50 s", "request_seconds_p50"),
+    ("  answered within, p95 s", "request_seconds_p95"),
+    ("seconds short of replicas", "shortage_seconds"),
+    ("GPU-seconds of replicas", "replica_gpu_seconds"),
+    ("  of these without requests", "replica_idle_gpu_seconds"),
+    ("replicas cut or moved", "replicas_cut"),
     ("idle GPU-seconds in the day", "idle_gpu_seconds"),
-    ("inference waits, mean s", "inference_wait_seconds_mean"),
-    ("  submission to end, mean s", "inference_turnaround_seconds_mean"),
     ("training waits, mean s", "training_wait_seconds_mean"),
     ("  submission to end, mean s", "training_turnaround_seconds_mean"),
+    ("batches wait, mean s", "batch_wait_seconds_mean"),
+    ("  submission to end, mean s", "batch_turnaround_seconds_mean"),
     ("runs cut short", "runs_cut"),
     ("GPU-seconds thrown away", "preempted_gpu_seconds"),
     ("last job ended after, s", "last_job_ended_seconds"),
@@ -24,6 +32,8 @@ _NEAR = 0.05  # a difference below this part of the larger value is called none
 def table(results):
     """The figures as lines of at most 80 columns."""
     def shown(value):
+        if value is None:
+            return "none"
         return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
     lines = [f"{'':<30}" + "".join(f"{arm:>16}" for arm in results)]
@@ -42,15 +52,20 @@ def _compare(mine, other):
 def _against(mine, other, name):
     """One sentence: what Weir gains against another arm, and what it costs."""
     words = (
+        ("requests_lost", "requests lost", "d"),
+        ("shortage_seconds", "seconds short of replicas", "d"),
+        ("request_seconds_p95", "s to the 95th of 100 answers", ".1f"),
+        ("replica_gpu_seconds", "GPU-seconds of replicas", ",.0f"),
         ("idle_gpu_seconds", "idle GPU-seconds", ",.0f"),
-        ("inference_wait_seconds_mean", "s of inference waiting", ".1f"),
-        ("inference_turnaround_seconds_mean", "s from submission to end of inference", ".1f"),
         ("training_wait_seconds_mean", "s of training waiting", ".1f"),
+        ("batch_wait_seconds_mean", "s of batches waiting", ".1f"),
         ("preempted_gpu_seconds", "GPU-seconds thrown away", ",.0f"),
         ("jobs_lost", "jobs lost", "d"),
     )
     better, same, worse = [], [], []
     for key, what, form in words:
+        if mine[key] is None or other[key] is None:  # nothing was answered
+            continue
         text = f"{format(mine[key], form)} {what} against {format(other[key], form)}"
         {-1: better, 0: same, 1: worse}[_compare(mine[key], other[key])].append((what, text))
     parts = []
@@ -72,7 +87,9 @@ def sentences(results):
     if weir:
         said.append(f"Weir lent {weir['loans']} times a node and took {weir['reclaims']} back for "
                     f"training; {weir['jobs_completed']} of {weir['jobs_submitted']} jobs completed"
-                    + (f" and {weir['jobs_lost']} were LOST." if weir["jobs_lost"] else "."))
+                    + (f" and {weir['jobs_lost']} were LOST" if weir["jobs_lost"] else "")
+                    + (f"; {weir['requests_lost']} requests were LOST" if weir["requests_lost"]
+                       else "; no request was lost") + ".")
         said += [_against(weir, results[arm], arm) for arm in results if arm != "weir"]
     else:
         said += [f"{arm}: {figures['jobs_completed']} of {figures['jobs_submitted']} jobs completed."

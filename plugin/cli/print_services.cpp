@@ -45,7 +45,7 @@ std::string print_signals(const json& signals, const Look& look) {
         const auto sampled = time_of(signal, "sampled");
         const std::string problem = text_of(signal, "problem");
         std::vector<std::string> notes;
-        if (!problem.empty()) notes.push_back("not heeded: it " + problem);
+        if (!problem.empty()) notes.push_back("not heeded: " + problem);
         table.row(
             {"  " + text_of(signal, "name"), sampled ? fmt::format("{:.4g}", real_of(signal, "value")) : "-",
              fmt::format("{:.4g}", real_of(signal, "target")), sampled ? since(*sampled, look) : "-",

@@ -313,7 +313,9 @@ void Conversion::convert_jobs() {
                            (info.job_state & JOB_COMPLETING) != 0;
         auto replica = services_.empty() ? std::nullopt : replica_of(info, services_, users_);
         if (!lives) {
-            if (replica) snapshot_.ended.push_back({JobId{info.job_id}, ending(info)});
+            if (replica)
+                snapshot_.ended.push_back({JobId{info.job_id}, replica->service, replica->number,
+                                           to_time(info.submit_time), ending(info)});
             continue;
         }
         Job job = to_job(info);

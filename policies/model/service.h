@@ -22,6 +22,9 @@ struct Replica {
 // A replica's job that has ended, as long as Slurm remembers it.
 struct EndedReplica {
     JobId job;
+    std::string service;
+    int number = 0;
+    Time submitted{};
     std::string how;  // "FAILED, exit code 1"
 
     bool operator==(const EndedReplica&) const = default;

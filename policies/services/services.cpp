@@ -135,6 +135,11 @@ class Work {
             if (job_of(replica) == nullptr) note_end(replica);
         std::erase_if(state_.replicas, [&](const KnownReplica& one) { return job_of(one) == nullptr; });
         std::erase_if(state_.attempts, [&](const Attempt& one) {
+            if (const EndedReplica* ended = ended_since(one)) {
+                fail(rule_.label(one.number) + " (job " + std::to_string(ended->job.value) + ") ended " +
+                     ended->how + " before it was ready");
+                return true;
+            }
             if (at_ - one.at <= kSubmissionDoubt) return false;
             fail(rule_.label(one.number) + " was submitted and never seen");
             return true;
@@ -148,6 +153,15 @@ class Work {
             state_.failed.reset();
             state_.failure.clear();
         }
+    }
+
+    // A job that began and ended between two looks.
+    const EndedReplica* ended_since(const Attempt& attempt) const {
+        const auto found = std::ranges::find_if(snapshot_.ended, [&](const EndedReplica& ended) {
+            return ended.service == rule_.name && ended.number == attempt.number &&
+                   ended.submitted >= attempt.at;
+        });
+        return found == snapshot_.ended.end() ? nullptr : &*found;
     }
 
     void follow(const Job& job, KnownReplica& replica) const {
@@ -428,7 +442,7 @@ std::vector<std::string> explain(const ServiceReport& report) {
     for (const SignalReport& signal : report.signals) {
         std::string text = signal.name + " ";
         if (!signal.problem.empty())
-            text += signal.problem + ": it is not heeded, and the count is not lowered";
+            text += signal.problem + ", and is not heeded";
         else
             text += "is " + number_text(signal.sample->value) + ", target " + number_text(signal.target) +
                     (signal.asks > 0 ? ": asks for " + counted(signal.asks) + " beyond those that are ready"

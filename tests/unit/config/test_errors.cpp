@@ -178,8 +178,9 @@ TEST_CASE("an unknown key is told with the one that was meant", "[config]") {
     CHECK(in_rule("min-loan: 5m") == Messages{"f:2: lend[0].min-loan: unknown key (did you mean min_loan?)"});
     CHECK(in_rule("reclaim: {form: 1}") ==
           Messages{"f:2: lend[0].reclaim.form: unknown key (known here: after, notice, then)"});
-    CHECK(errors("\"a\\nb\": 1") == Messages{"f:1: \"a\\x0ab\": unknown key (known here: mode, cycle, "
-                                             "control, metrics, lend, telemetry, gpu_types, idle, services)"});
+    CHECK(errors("\"a\\nb\": 1") ==
+          Messages{"f:1: \"a\\x0ab\": unknown key (known here: mode, cycle, "
+                   "control, metrics, lend, telemetry, gpu_types, idle, services)"});
     CHECK(in_rule("<<: {keep_idle: 1}") ==
           Messages{"f:2: lend[0].\"<<\": merge keys are not supported: write the keys out"});
 }

@@ -161,6 +161,21 @@ TEST_CASE("a replica that ends before it is ready is tried again, each time late
     CHECK(world.cycle().services[0].failure.empty());
 }
 
+TEST_CASE(
+    "a replica that begins and ends between two looks has failed, and an older one of that number has not") {
+    ServiceWorld world;
+    world.cycle();
+    world.remove(1, "FAILED, exit code 3");
+    const Plan plan = world.cycle();
+    CHECK(plan.steps.empty());
+    CHECK(world.state().failures == 1);
+    CHECK(plan.services[0].failure.ends_with("ended FAILED, exit code 3 before it was ready"));
+    world.snapshot.at += 1min;
+    CHECK(texts(world.cycle()) == Texts{"start replica chat-1"});
+    world.cycle();
+    CHECK(world.state().failures == 1);
+}
+
 TEST_CASE("a replica that worked and ends is replaced at once") {
     ServiceWorld world = three_ready();
     world.remove(2, "TIMEOUT");

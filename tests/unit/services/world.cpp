@@ -72,7 +72,7 @@ void ServiceWorld::set_ready(int number, bool ready) {
 
 void ServiceWorld::remove(int number, const std::string& how) {
     const JobId id = job(number).id;
-    if (!how.empty()) snapshot.ended.push_back({id, how});
+    if (!how.empty()) snapshot.ended.push_back({id, "chat", number, job(number).submitted, how});
     std::erase_if(look().probes, [&](const Probe& probe) { return probe.job == id; });
     std::erase_if(snapshot.jobs, [&](const Job& one) { return one.id == id; });
 }
