@@ -112,10 +112,10 @@ class Chart:
         self._draw(self._chart(seen))
 
     def end(self):
-        """Lets the chart stay where it is, without what was said last."""
+        """Lets the chart stay where it is, without what held at the last look only."""
         if self._history:
             lines = self._chart(self._history[-1])
-            self._draw(lines[:len(lines) - 2 * _SENTENCES])
+            self._draw(lines[:len(lines) - 2 - 2 * _SENTENCES])
         self._write("\n")
         self._drawn, self._history = 0, []
 

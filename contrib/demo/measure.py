@@ -118,12 +118,13 @@ def of_jobs(runs, jobs, replicas, steps, day, answered):
 
     completed = sum(bool(of_job) and of_job[-1].state == "COMPLETED" for of_job in by_job.values())
     writes = [step for step in steps if step["ok"] and step["kind"] == "set_reservation"]
+    starts = [run.job for run in replicas if run.start is not None]
     busy = answered * service.SECONDS / service.CONCURRENCY * service.GPUS
     return {
         "window_seconds": round(day),
         "replica_gpu_seconds": used(replicas),
         "replica_idle_gpu_seconds": max(0, used(replicas) - round(busy)),
-        "replicas_cut": sum(run.start is not None and run.state in _CUT for run in replicas),
+        "replicas_moved": len(starts) - len(set(starts)),
         "idle_gpu_seconds": ALL_GPUS * round(day) - used(runs) - used(replicas),
         "training_wait_seconds_mean": mean("training", waited),
         "training_turnaround_seconds_mean": mean("training", turnaround),

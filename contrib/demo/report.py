@@ -11,7 +11,7 @@ _ROWS = (
     ("seconds short of replicas", "shortage_seconds"),
     ("GPU-seconds of replicas", "replica_gpu_seconds"),
     ("  of these without requests", "replica_idle_gpu_seconds"),
-    ("replicas cut or moved", "replicas_cut"),
+    ("replicas that had to move", "replicas_moved"),
     ("idle GPU-seconds in the day", "idle_gpu_seconds"),
     ("training waits, mean s", "training_wait_seconds_mean"),
     ("  submission to end, mean s", "training_turnaround_seconds_mean"),
@@ -54,7 +54,7 @@ def _against(mine, other, name):
     words = (
         ("requests_lost", "requests lost", "d"),
         ("shortage_seconds", "seconds short of replicas", "d"),
-        ("request_seconds_p95", "s to the 95th of 100 answers", ".1f"),
+        ("request_seconds_p95", "s for 95 of 100 answers", ".1f"),
         ("replica_gpu_seconds", "GPU-seconds of replicas", ",.0f"),
         ("idle_gpu_seconds", "idle GPU-seconds", ",.0f"),
         ("training_wait_seconds_mean", "s of training waiting", ".1f"),

@@ -71,7 +71,7 @@ class Service:
         self._health.wait()
 
     def begin(self, policy):
-        """The first replicas take requests when this returns; Weir has its policy then, and keeps to it."""
+        """Starts it; its first replicas take requests when this returns. `policy` is the rest of weir.yaml."""
         lab = self._lab
         with open(SERVER, "rb") as file:
             lab.write(f"home/{USER}/serve.py", file.read(), mode=0o755)
@@ -84,8 +84,12 @@ class Service:
             lab.kill("weirctld", signal.SIGHUP)
         else:
             self._jobs = [self._submit(number) for number in range(1, self._count + 1)]
-        lab.wait(self._first_look, 60, f"the first replicas of {NAME} to be ready", step=0.3,
-                 until=lambda ready: ready >= (1 if self._weir else self._count))
+        try:
+            lab.wait(self._first_look, 60, f"the first replicas of {NAME} to be ready", step=0.3,
+                     until=lambda ready: ready >= (1 if self._weir else self._count))
+        except LabError as error:
+            why = lab.run(["weir", "status"], check=False).stdout if self._weir else ""
+            raise LabError(f"{error}\n{why}".rstrip()) from error
 
     def _submit(self, number):
         return self._lab.sbatch([f"--job-name={NAME}-{number}", "--account=serving"],
@@ -99,8 +103,7 @@ class Service:
     def look(self, running):
         """How many replicas are ready, and how many requests wait in these; `running` names jobs."""
         if self._weir:
-            groups = json.loads(self._lab.read(_FILE_SD)) if self._lab_has(_FILE_SD) else []
-            asked = self._listed = groups[0]["targets"] if groups else []
+            asked = self._listed = self._listed_by_weir()
         else:
             numbers = sorted(int(name.rpartition("-")[2]) for name in running)
             asked = [f"127.0.0.1:{PORT + number}" for number in numbers]
@@ -119,6 +122,13 @@ class Service:
         return {address: answer or {"status": 200 if address in self._listed else 0}
                 for address, answer in said.items()}
 
+    def _listed_by_weir(self):
+        try:
+            return [address for group in json.loads(self._lab.read(_FILE_SD))
+                    for address in group["targets"]]
+        except FileNotFoundError:
+            return []
+
     def _list(self, addresses):
         """Writes nginx's list if it is another one, never half of it."""
         if addresses == self._listed:
@@ -127,9 +137,6 @@ class Service:
         lines = [f"server {address} max_fails=0;" for address in addresses]
         self._lab.write(f"{_UPSTREAM}.new", "\n".join(lines or ["server 127.0.0.1:9 down;"]) + "\n")
         os.replace(self._lab.path(f"{_UPSTREAM}.new"), self._lab.path(_UPSTREAM))
-
-    def _lab_has(self, path):
-        return os.path.exists(self._lab.path(path))
 
     def end(self):
         """No replica is wanted any more."""

@@ -46,7 +46,7 @@ _TRAINING_DAY = (
 # (from, to, how many): batches of inference by hand, beside the service.
 _BATCH_DAY = ((0.02, 0.18, 2), (0.20, 0.45, 4), (0.45, 0.62, 3), (0.62, 0.80, 1))
 # (when, requests a second): a quiet night, the morning's rise, high into the burst, and the ebb.
-_LOAD_DAY = ((0, 4), (0.05, 4), (0.22, 46), (0.62, 46), (0.78, 5), (1, 4))
+_LOAD_DAY = ((0, 4), (0.04, 4), (0.25, 46), (0.62, 46), (0.78, 5), (1, 4))
 
 
 def make(seed, day):

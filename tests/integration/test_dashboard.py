@@ -16,9 +16,11 @@ RULES = f"{ROOT}/contrib/prometheus/weir.rules.yml"
 NEVER_YET = {"DCGM_FI_DEV_XID_ERRORS"}  # there is no such series before the first XID
 # What Grafana would put in; the lab has run for seconds only.
 VARIABLES = {"$__rate_interval": "20s", "$rule": ".*", "$partition": ".*", "$node": ".*", "[1h]": "[20s]",
-             "[24h]": "[20s]", "[30m]": "[20s]", "[10m]": "[20s]"}
+             "[24h]": "[20s]", "[30m]": "[20s]", "[10m]": "[20s]", "[15m]": "[20s]"}
 POLICY = (support.policy() + 'telemetry: {prometheus: "http://127.0.0.1:9090", period: 1s}\n'
-          "idle:\n  - {grace: 2s, window: 6s, empty: 6s, hung: 6s}\n")
+          "idle:\n  - {grace: 2s, window: 6s, empty: 6s, hung: 6s}\n"
+          "services:\n  - {name: chat, mode: advise, script: /srv/chat.sbatch, user: serve, replicas: {max: 2}, "
+          "period: 1s,\n     signals: [{query: 'vector(3)', target: 4, gpus_per_unit: 1}]}\n")
 
 
 def panels():

@@ -137,7 +137,8 @@ def test_a_replica_that_fails_at_start_is_tried_again_later_and_told(module_serv
     module_serving.wait(lambda: len([step for step in module_serving.steps("submit_replica")]), 40, "more tries",
                         until=lambda count, before=len(module_serving.steps("submit_replica")): count >= before + 2)
     assert "ended FAILED" in " ".join(module_serving.run("weir status").stdout.split())
-    assert "next try is in" in " ".join(module_serving.run("weir services").stdout.split())
+    module_serving.wait(lambda: "next try is in" in " ".join(module_serving.run("weir services").stdout.split()), 30,
+                        "weir services to tell when it is tried again")
     module_serving.script()
     module_serving.ready(1, timeout=60)
 
