@@ -11,7 +11,7 @@ import load
 import service
 
 _FILE = "tmp/answers.jsonl"
-_RECENT = 3  # seconds that "now" means
+_RECENT = 3  # seconds that "of late" means, at least
 
 
 class Traffic:
@@ -19,7 +19,7 @@ class Traffic:
 
     def __init__(self, lab, rates, seed):
         self._file = lab.path(_FILE)
-        self._read, self._recent = 0, collections.deque()
+        self._read, self._recent, self._since = 0, collections.deque(), 0.0
         self.records, self.lost = [], 0
         self._process = lab.popen(
             [sys.executable, "-B", load.__file__, "--rates", rates, "--seed", str(seed), "--url",
@@ -43,11 +43,11 @@ class Traffic:
         new = self._new()
         self.records += new
         self.lost += sum(record["status"] != 200 for record in new)
-        self._recent += [(at, record) for record in new]
-        while self._recent and self._recent[0][0] <= at - _RECENT:
-            self._recent.popleft()
-        figures = load.summary([record for _, record in self._recent])
-        return figures["ok"] / min(_RECENT, max(at, 1)), figures["p95"]
+        self._recent.append((at, new))
+        while self._recent[0][0] <= at - _RECENT:
+            self._since, _ = self._recent.popleft()
+        figures = load.summary([record for _, records in self._recent for record in records])
+        return figures["ok"] / max(at - self._since, 1), figures["p95"]
 
     def _new(self):
         if not os.path.exists(self._file):

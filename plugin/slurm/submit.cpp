@@ -22,6 +22,7 @@ namespace weir::slurm {
 namespace {
 
 constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kGrace{5};  // for `timeout` itself
 constexpr const char* kPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr std::size_t kMostOutput = 1U << 16;  // bytes
 
@@ -48,14 +49,14 @@ std::vector<std::string> environment_of(const passwd& user, const BatchJob& job)
 }
 
 std::vector<std::string> command_line(const passwd& user, const BatchJob& job) {
-    // Should weirctld be killed, nothing of it must submit a job later.
+    // By `timeout`, since sbatch tries on for minutes and must not do so after weirctld has been killed.
     std::vector<std::string> argv{
         "unshare",
         "--user",
         "--map-root-user",
-        "setpriv",
-        "--pdeathsig",
-        "KILL",
+        "timeout",
+        "--signal=KILL",
+        std::to_string(kPatience.count()),
         "sbatch",
         "--parsable",
         "--uid=" + std::to_string(user.pw_uid),
@@ -77,7 +78,7 @@ struct Outcome {
 
 // Reads both pipes until they end or time is up.
 void collect(const std::array<int, 2>& pipes, pid_t child, Outcome& outcome) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience + kGrace;
     std::array<pollfd, 2> waits{pollfd{pipes[0], POLLIN, 0}, pollfd{pipes[1], POLLIN, 0}};
     while (waits[0].fd >= 0 || waits[1].fd >= 0) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -184,7 +185,9 @@ Result<std::uint32_t> submit_batch(const BatchJob& job) {
     if (auto safe = check_script(job, user); !safe) return tl::make_unexpected(safe.error());
     auto outcome = run(command_line(user, job), environment_of(user, job));
     if (!outcome) return tl::make_unexpected(outcome.error());
-    if (outcome->late)
+    constexpr int kKilled = 128 + SIGKILL;  // as timeout tells of it
+    const bool killed = !WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) == kKilled;
+    if (outcome->late || killed)
         return failure("sbatch did not end within " + std::to_string(kPatience.count()) + " s", kUnsure);
     std::uint32_t id = 0;
     const auto& text = outcome->out;
@@ -192,7 +195,7 @@ Result<std::uint32_t> submit_batch(const BatchJob& job) {
     if (ended_well && std::from_chars(text.data(), text.data() + text.size(), id).ec == std::errc{})
         return id;
     const std::string why = last_words(outcome->err);
-    const bool unsure = why.find("timed out") != std::string::npos || !WIFEXITED(outcome->status);
+    const bool unsure = why.find("timed out") != std::string::npos;
     return failure("sbatch: " + (why.empty() ? "ended without a word" : why), unsure ? kUnsure : 0);
 }
 

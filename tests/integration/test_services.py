@@ -4,8 +4,10 @@
 import time
 
 import pytest
+import yaml
 
 import serving
+from conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +226,38 @@ def test_a_signal_of_a_json_document_is_followed(module_serving):
         pids = [process["pid"] for process in module_serving.lab.namespace.processes() if "7777" in process["argv"]]
         module_serving.lab.namespace.ask(do="signal", pids=pids, signal=15)
         server.wait(10)
+
+
+def test_yesterdays_load_starts_replicas_before_it_is_there(module_serving):
+    module_serving.begin()
+    lab, day = module_serving.lab, 24 * 3600
+    now = int(time.time())
+    lines = [f"yesterdays_load {9 if before == 1 else 2} {now - before * day + offset}"
+             for before in (7, 1) for offset in range(-600, 1200, 60)]
+    lab.write("tmp/load.om", "\n".join(["# TYPE yesterdays_load gauge", *lines, "# EOF", ""]))
+    store = lab.inside("state/prometheus")
+    lab.run(f"promtool tsdb create-blocks-from openmetrics {lab.inside('tmp/load.om')} {store} && "
+            f"chown -R nobody:nogroup {store}")
+    lab.stop("prometheus")
+    lab.start("prometheus")
+    assert not module_serving.apply(module_serving.policy(
+        predict="{query: 'sum(yesterdays_load)', per_replica: 4, ahead: 2m}"))
+    module_serving.ready(3, timeout=90)
+    seen = module_serving.service()
+    assert seen["predicted"] == 3 and seen["why"] == "so many are expected to be needed 2m from now"
+    assert "predicted: 3 replicas" in module_serving.run("weir services").stdout
+    assert not module_serving.apply(module_serving.policy(
+        predict="{query: 'sum(no_such_load)', per_replica: 4, ahead: 2m}"))
+    module_serving.wait(lambda: module_serving.run("weir explain chat").stdout, 20, "no prediction to be told",
+                        until=lambda text: "no prediction: gives no data" in text)
+    module_serving.ready(1, timeout=60)
+
+
+def test_the_example_policys_queries_give_one_value_each_of_a_replica_in_vllms_shape(service):
+    with open(ROOT / "contrib" / "policies" / "services.yaml", encoding="utf-8") as file:
+        example = yaml.safe_load(file)["services"][0]
+    assert len(example["signals"]) == 3
+    service.wait(lambda: service.lab.promql('vllm:num_requests_waiting{weir_service="chat"}'), 30, "its metrics")
+    for signal in example["signals"]:
+        answer = service.lab.promql(signal["query"])
+        assert len(answer) == 1 and float(answer[0]["value"][1]) >= 0, (signal, answer)
