@@ -10,7 +10,7 @@
 namespace weir::actuate {
 namespace {
 
-Result<void> write(const std::string& path, const std::string& text) {
+Result<void> renew(const std::string& path, const std::string& text) {
     if (path.empty()) return {};
     std::ifstream before(path);
     if (before && std::string(std::istreambuf_iterator<char>(before), {}) == text) return {};
@@ -33,8 +33,8 @@ std::string nginx_text(const ServiceReport& report) {
 }
 
 Result<void> publish(const policies::ServiceRule& rule, const ServiceReport& report) {
-    if (auto written = write(rule.file_sd, file_sd_text(report)); !written) return written;
-    return write(rule.nginx, nginx_text(report));
+    if (auto written = renew(rule.file_sd, file_sd_text(report)); !written) return written;
+    return renew(rule.nginx, nginx_text(report));
 }
 
 }  // namespace weir::actuate

@@ -13,9 +13,9 @@ namespace weir::actuate {
 // https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 std::string file_sd_text(const ServiceReport& report);
 
-// The same as lines for an upstream block of nginx, which shall ask the next one when one fails, and not leave it
-// out for a while: that is for weirctld to say. One that is never asked stands for none: an empty block
-// is an error there.
+// The same as lines for an upstream block of nginx, which shall ask the next one when one fails, and not
+// leave it out for a while: that is for weirctld to say. One that is never asked stands for none: an empty
+// block is an error there.
 std::string nginx_text(const ServiceReport& report);
 
 // Writes the files that the rule names where they do not say so already.

@@ -9,12 +9,12 @@ namespace {
 
 using Kind = Table::Kind;
 
-std::string number(const json& object, const char* name) {
+std::string count_of(const json& object, const char* name) {
     return std::to_string(number_of(object, name));
 }
 
 std::string count_text(const json& service) {
-    std::string text = number(service, "wanted");
+    std::string text = count_of(service, "wanted");
     if (!member_of(service, "pinned").is_null()) text += " (pinned)";
     return text;
 }
@@ -29,9 +29,9 @@ std::string print_overview(const json& services, const Look& look) {
                  {"MIN", Kind::kNumber},
                  {"MAX", Kind::kNumber}});
     for (const json& service : services)
-        table.row({text_of(service, "name"), count_text(service), number(service, "ready"),
-                   number(service, "starting"), number(service, "waiting"), number(service, "draining"),
-                   number(service, "min"), number(service, "max")});
+        table.row({text_of(service, "name"), count_text(service), count_of(service, "ready"),
+                   count_of(service, "starting"), count_of(service, "waiting"), count_of(service, "draining"),
+                   count_of(service, "min"), count_of(service, "max")});
     return table.text(look);
 }
 
@@ -49,7 +49,7 @@ std::string print_signals(const json& signals, const Look& look) {
         table.row(
             {"  " + text_of(signal, "name"), sampled ? fmt::format("{:.4g}", real_of(signal, "value")) : "-",
              fmt::format("{:.4g}", real_of(signal, "target")), sampled ? since(*sampled, look) : "-",
-             problem.empty() ? "+" + number(signal, "asks_replicas") : "-"},
+             problem.empty() ? "+" + count_of(signal, "asks_replicas") : "-"},
             std::move(notes));
     }
     return table.text(look);
@@ -66,8 +66,8 @@ std::string print_replicas(const json& replicas, const Look& look) {
         const auto from = time_of(replica, "since");
         std::vector<std::string> notes;
         if (const std::string why = text_of(replica, "why"); !why.empty()) notes.push_back(why);
-        table.row({number(replica, "number"),
-                   member_of(replica, "job").is_null() ? "(hidden)" : number(replica, "job"),
+        table.row({count_of(replica, "number"),
+                   member_of(replica, "job").is_null() ? "(hidden)" : count_of(replica, "job"),
                    text_of(replica, "stage"), from ? since(*from, look) : "-",
                    text_of(replica, "node") + (flag_of(replica, "lent") ? " (lent)" : ""),
                    text_of(replica, "endpoint")},
@@ -111,10 +111,10 @@ std::string print_service_notes(const json& services, const Look& look) {
     std::string text;
     for (const json& service : services) {
         text += wrapped("",
-                        "Service " + text_of(service, "name") + ": " + number(service, "wanted") +
-                            " wanted, " + number(service, "ready") + " ready, " +
-                            number(service, "starting") + " starting, " + number(service, "waiting") +
-                            " waiting, " + number(service, "draining") + " draining (`weir services`).",
+                        "Service " + text_of(service, "name") + ": " + count_of(service, "wanted") +
+                            " wanted, " + count_of(service, "ready") + " ready, " +
+                            count_of(service, "starting") + " starting, " + count_of(service, "waiting") +
+                            " waiting, " + count_of(service, "draining") + " draining (`weir services`).",
                         2, look);
         for (const std::string& problem : texts_of(service, "problems"))
             text += painted(Paint::kTrouble, wrapped("  ", problem, 4, look), look);

@@ -16,10 +16,10 @@ using policies::Signal;
 
 constexpr int kMostReplicas = 1000;
 constexpr int kLastPort = 65535;
-constexpr DurationForm kPeriod{.usual_unit = 's',
-                               .milliseconds = false,
-                               .min = std::chrono::seconds(1),
-                               .max = std::chrono::minutes(10)};
+constexpr DurationForm kSamplePeriod{.usual_unit = 's',
+                                     .milliseconds = false,
+                                     .min = std::chrono::seconds(1),
+                                     .max = std::chrono::minutes(10)};
 constexpr std::size_t kShownQuery = 60;  // bytes of a query that stand for its name
 
 Read<double> read_positive(std::string_view text) {
@@ -110,7 +110,7 @@ policies::Prediction read_prediction(const Value& value) {
 }
 
 void read_period(const Value& value, Duration& into) {
-    const auto read = [](std::string_view text) { return read_duration(text, kPeriod); };
+    const auto read = [](std::string_view text) { return read_duration(text, kSamplePeriod); };
     if (const auto period = value.as("a duration", read))
         into = std::chrono::duration_cast<Duration>(*period);
 }

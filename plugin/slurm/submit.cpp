@@ -28,6 +28,7 @@ constexpr std::size_t kMostOutput = 1U << 16;  // bytes
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
+    list.reserve(texts.size() + 1);
     for (std::string& text : texts) list.push_back(text.data());
     list.push_back(nullptr);
     return list;

@@ -111,12 +111,12 @@ struct ServiceState {
     std::string why;            // they are so many, one sentence
     Time changed{};             // when it was last decided anew
     std::optional<Pin> pin;
-    std::vector<KnownReplica> replicas;   // by job
-    std::vector<Attempt> attempts;  // by number
-    std::optional<Time> quiet;            // since when every signal is known and low
-    int failures = 0;                     // replicas in a row that ended before they were ready
-    std::optional<Time> failed;           // when the last one did
-    std::string failure;                  // how
+    std::vector<KnownReplica> replicas;  // by job
+    std::vector<Attempt> attempts;       // by number
+    std::optional<Time> quiet;           // since when every signal is known and low
+    int failures = 0;                    // replicas in a row that ended before they were ready
+    std::optional<Time> failed;          // when the last one did
+    std::string failure;                 // how
 
     bool operator==(const ServiceState&) const = default;
 };

@@ -20,7 +20,7 @@ constexpr int kSlowOnes = 3;  // a replica that is busy may be slow to say that 
 constexpr std::chrono::milliseconds kProbePeriod{1'000};
 constexpr Duration kDay{24 * 3600};
 
-Time now() {
+Time this_second() {
     return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
@@ -127,7 +127,7 @@ void ServiceWatch::run() {
             }
             net::get_all(
                 urls, probes ? kProbeBounds : kSignalBounds, kAtOnce,
-                [&](std::size_t index, Result<std::string> answer) { take(*asked[index], answer); },
+                [&](std::size_t index, const Result<std::string>& answer) { take(*asked[index], answer); },
                 [&] { return stopped(); });
         }
     }
@@ -147,7 +147,7 @@ std::vector<ServiceWatch::Question> ServiceWatch::due_questions() {
         if (asked.source.prediction.empty()) continue;
         for (const auto& [kind, before] :
              {std::pair(Kind::kDayBefore, kDay), {Kind::kWeekBefore, 7 * kDay}}) {
-            const Time then = now() + asked.source.ahead - before;
+            const Time then = this_second() + asked.source.ahead - before;
             questions.push_back({kind,
                                  asked.source.prediction + std::to_string(then.time_since_epoch().count()),
                                  asked.source,
@@ -194,7 +194,7 @@ void ServiceWatch::take(const Question& question, const Result<std::string>& ans
     signal.problem = value ? "" : value.error().message;
     if (!value) return;
     signal.before = signal.latest;
-    signal.latest = Sample{now(), *value};
+    signal.latest = Sample{this_second(), *value};
 }
 
 }  // namespace weir::observe

@@ -159,7 +159,7 @@ Result<void> Telemetry::ask_agents(const TelemetrySource& source, Readings& into
     net::get_all(
         urls, {std::min<std::chrono::milliseconds>(kAgentPatience, source.period), kMostOfAgent},
         kAgentsAtOnce,
-        [&](std::size_t index, Result<std::string> answer) {
+        [&](std::size_t index, const Result<std::string>& answer) {
             auto read = answer ? read_exposition(*answer, now(), into) : tl::make_unexpected(answer.error());
             if (read) return;
             if (silent++ == 0) example = hosts[index].node + ": " + read.error().message;
