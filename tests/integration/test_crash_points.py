@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""weirctld killed at every point of a loan and of a reclaim: it goes on from what it finds, and no job is
-lost. Under the stock scheduler, where weirctld is a service that the test itself restarts, so that no
+"""weirctld killed at every point of a loan, of a reclaim and of a replica's life: it goes on from what it finds, and no
+job is lost or submitted twice. Under the stock scheduler, where weirctld is a service that the test itself restarts, so that no
 growing interval slows the campaign down."""
 
 import os
@@ -106,6 +106,52 @@ def test_weirctld_killed_at_any_point_of_a_reclaim_takes_back_with_notice(weir, 
             break
     assert not died and 8 <= point, f"{point} points"
     tell(f"weirctld was killed at {point - 1} points of a reclaim, one after the other")
+
+
+SERVICE = """services:
+  - {name: chat, script: DIRECTORY/replica.sbatch, user: serve, replicas: {max: 2}, retry: {first: 1s, max: 1s},
+     drain: {settle: 0s, notice: 1s}}
+"""
+
+
+def scaled(weir, count):
+    """Has the service's count pinned, by as many weirctlds as it takes; returns whether one crashed."""
+    died = False
+
+    def pinned():
+        nonlocal died
+        if crashed(weir):
+            died = True
+            weir.lab.start("weirctld")
+        weir.run(f"weir scale chat {count}", check=False)
+        seen = weir.ask("services")
+        return seen and seen["services"][0]["pinned"] == count
+
+    weir.wait(pinned, 30, f"the count to be pinned at {count}")
+    return died
+
+
+def test_weirctld_killed_at_any_point_of_a_replicas_life_starts_and_ends_it_once(weir, tell):
+    weir.lab.write("home/serve/replica.sbatch", "#!/bin/sh\n#SBATCH --partition=inference\nexec sleep 600\n",
+                   owner="serve", mode=0o755)
+    assert not weir.apply(policy() + SERVICE.replace("DIRECTORY", weir.lab.inside("home/serve")))
+
+    def replicas(*states):
+        return [job for job, seen in weir.lab.jobs().items()
+                if seen["JobName"].startswith("chat-") and (not states or seen["JobState"] in states)]
+
+    for point in range(1, MOST_POINTS):
+        arm(weir, point)
+        before = len(replicas())
+        died = scaled(weir, 1)
+        died |= until_done_or_crashed(weir, lambda: replicas("RUNNING"), "the replica to run", timeout=100)
+        died |= scaled(weir, 0)
+        died |= until_done_or_crashed(weir, lambda: not replicas("PENDING", "RUNNING"), "the replica to be gone")
+        assert len(replicas()) == before + 1, f"point {point}: a replica was submitted twice"
+        if not died:
+            break
+    assert not died and 8 <= point, f"{point} points"
+    tell(f"weirctld was killed at {point - 1} points of a replica's life, one after the other")
 
 
 def test_under_the_stock_scheduler_a_weirctld_of_its_own_lends_and_runs_as_slurm(weir):
