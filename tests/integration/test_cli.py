@@ -18,7 +18,7 @@ lend:
     to: inference
 """
 STATUS = {"schema", "cluster", "version", "mode", "paused", "paused_by", "healthy", "problem",
-          "problem_since", "failures", "cycle", "partitions", "rules", "telemetry"}
+          "problem_since", "failures", "cycle", "partitions", "rules", "services", "telemetry"}
 CYCLE = {"number", "at", "period_seconds", "observe_seconds", "decide_seconds"}
 PARTITION = {"name", "nodes", "idle_nodes", "lent_nodes", "gpus", "gpus_used", "gpus_lent"}
 RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_nodes", "lent_nodes",
@@ -169,7 +169,9 @@ def test_a_job_that_is_not_there_and_one_that_cannot_be(up):
     _, weir = up()
     assert "no pending or running job 4711; one that has ended" in weir.run(
         "explain", "4711", status=4).stderr.replace("\n  ", " ")
-    assert "is no job id" in weir.run("explain", "four", status=2).stderr
+    assert "is neither a job id" in weir.run("explain", "4our", status=2).stderr
+    assert "has no service four" in weir.run("explain", "four", status=4).stderr
+    assert "has no service (services:)" in weir.run("services", status=1).stderr
 
 
 def test_a_silent_weirctld_is_an_answer_of_its_own(up):
