@@ -9,12 +9,8 @@ namespace {
 
 using Kind = Table::Kind;
 
-std::string count_of(const json& object, const char* name) {
-    return std::to_string(number_of(object, name));
-}
-
 std::string count_text(const json& service) {
-    std::string text = count_of(service, "wanted");
+    std::string text = digits_of(service, "wanted");
     if (!member_of(service, "pinned").is_null()) text += " (pinned)";
     return text;
 }
@@ -29,9 +25,9 @@ std::string print_overview(const json& services, const Look& look) {
                  {"MIN", Kind::kNumber},
                  {"MAX", Kind::kNumber}});
     for (const json& service : services)
-        table.row({text_of(service, "name"), count_text(service), count_of(service, "ready"),
-                   count_of(service, "starting"), count_of(service, "waiting"), count_of(service, "draining"),
-                   count_of(service, "min"), count_of(service, "max")});
+        table.row({text_of(service, "name"), count_text(service), digits_of(service, "ready"),
+                   digits_of(service, "starting"), digits_of(service, "waiting"),
+                   digits_of(service, "draining"), digits_of(service, "min"), digits_of(service, "max")});
     return table.text(look);
 }
 
@@ -49,7 +45,7 @@ std::string print_signals(const json& signals, const Look& look) {
         table.row(
             {"  " + text_of(signal, "name"), sampled ? fmt::format("{:.4g}", real_of(signal, "value")) : "-",
              fmt::format("{:.4g}", real_of(signal, "target")), sampled ? since(*sampled, look) : "-",
-             problem.empty() ? "+" + count_of(signal, "asks_replicas") : "-"},
+             problem.empty() ? "+" + digits_of(signal, "asks_replicas") : "-"},
             std::move(notes));
     }
     return table.text(look);
@@ -66,8 +62,8 @@ std::string print_replicas(const json& replicas, const Look& look) {
         const auto from = time_of(replica, "since");
         std::vector<std::string> notes;
         if (const std::string why = text_of(replica, "why"); !why.empty()) notes.push_back(why);
-        table.row({count_of(replica, "number"),
-                   member_of(replica, "job").is_null() ? "(hidden)" : count_of(replica, "job"),
+        table.row({digits_of(replica, "number"),
+                   member_of(replica, "job").is_null() ? "(hidden)" : digits_of(replica, "job"),
                    text_of(replica, "stage"), from ? since(*from, look) : "-",
                    text_of(replica, "node") + (flag_of(replica, "lent") ? " (lent)" : ""),
                    text_of(replica, "endpoint")},
@@ -111,10 +107,10 @@ std::string print_service_notes(const json& services, const Look& look) {
     std::string text;
     for (const json& service : services) {
         text += wrapped("",
-                        "Service " + text_of(service, "name") + ": " + count_of(service, "wanted") +
-                            " wanted, " + count_of(service, "ready") + " ready, " +
-                            count_of(service, "starting") + " starting, " + count_of(service, "waiting") +
-                            " waiting, " + count_of(service, "draining") + " draining (`weir services`).",
+                        "Service " + text_of(service, "name") + ": " + digits_of(service, "wanted") +
+                            " wanted, " + digits_of(service, "ready") + " ready, " +
+                            digits_of(service, "starting") + " starting, " + digits_of(service, "waiting") +
+                            " waiting, " + digits_of(service, "draining") + " draining (`weir services`).",
                         2, look);
         for (const std::string& problem : texts_of(service, "problems"))
             text += painted(Paint::kTrouble, wrapped("  ", problem, 4, look), look);

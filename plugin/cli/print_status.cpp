@@ -12,10 +12,6 @@ using Kind = Table::Kind;
 constexpr double kLatePeriods = 3;   // a cycle is late after so many periods
 constexpr double kLateSeconds = 15;  // and so many seconds
 
-std::string number(const json& object, const char* name) {
-    return std::to_string(number_of(object, name));
-}
-
 // "10s", "2.5s", "100ms"
 std::string period_text(double seconds) {
     return seconds < 1 ? fmt::format("{:.0f}ms", seconds * 1000) : fmt::format("{:.3g}s", seconds);
@@ -67,10 +63,10 @@ std::string print_partitions(const json& partitions, const Look& look) {
                  {"GPUS IN USE", Kind::kNumber},
                  {"GPUS LENT", Kind::kNumber}});
     for (const json& partition : partitions)
-        table.row({text_of(partition, "name"), number(partition, "nodes"), number(partition, "idle_nodes"),
-                   number(partition, "lent_nodes"),
-                   number(partition, "gpus_used") + "/" + number(partition, "gpus"),
-                   number(partition, "gpus_lent")});
+        table.row({text_of(partition, "name"), digits_of(partition, "nodes"),
+                   digits_of(partition, "idle_nodes"), digits_of(partition, "lent_nodes"),
+                   digits_of(partition, "gpus_used") + "/" + digits_of(partition, "gpus"),
+                   digits_of(partition, "gpus_lent")});
     return table.text(look);
 }
 
@@ -86,9 +82,9 @@ std::string print_rules(const json& rules, const Look& look) {
                  {"WANTED", Kind::kNumber}});
     for (const json& rule : rules)
         table.row({text_of(rule, "name"), joined(texts_of(rule, "from"), ","), text_of(rule, "to"),
-                   number(rule, "own_nodes"), number(rule, "lendable_nodes"), number(rule, "lent_nodes"),
-                   number(rule, "vacating_nodes"), number(rule, "waiting_jobs"),
-                   number(rule, "wanted_nodes")});
+                   digits_of(rule, "own_nodes"), digits_of(rule, "lendable_nodes"),
+                   digits_of(rule, "lent_nodes"), digits_of(rule, "vacating_nodes"),
+                   digits_of(rule, "waiting_jobs"), digits_of(rule, "wanted_nodes")});
     return table.text(look);
 }
 

@@ -20,6 +20,10 @@ std::int64_t number_of(const json& object, const char* name) {
     return value.is_number_integer() ? value.get<std::int64_t>() : 0;
 }
 
+std::string digits_of(const json& object, const char* name) {
+    return std::to_string(number_of(object, name));
+}
+
 double real_of(const json& object, const char* name) {
     const json& value = member_of(object, name);
     return value.is_number() ? value.get<double>() : 0;

@@ -17,6 +17,7 @@ using json = nlohmann::ordered_json;
 // version, reads as nothing: never an exception. Texts come without control characters.
 std::string text_of(const json& object, const char* name);
 std::int64_t number_of(const json& object, const char* name);
+std::string digits_of(const json& object, const char* name);  // of a whole number
 double real_of(const json& object, const char* name);
 bool flag_of(const json& object, const char* name);
 std::optional<Time> time_of(const json& object, const char* name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/config/common_keys.h"
 
+#include <charconv>
 #include <chrono>
 
 #include "plugin/config/words.h"
@@ -14,6 +15,15 @@ std::optional<policies::Mode> read_mode(const Value& value) {
 void read_seconds(const Value& value, Duration& into) {
     const auto read = value.as("a duration", [](std::string_view text) { return read_duration(text, {}); });
     if (read) into = std::chrono::duration_cast<Duration>(*read);
+}
+
+Read<double> read_above_zero(std::string_view text, double most, const std::string& what) {
+    double number = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc{} || end != text.data() + text.size() || !(number > 0) || number > most)
+        return tl::unexpected(in_quotes(text) + " is not " + what);
+    return number;
 }
 
 void read_percent(const Value& value, int most, int& into) {

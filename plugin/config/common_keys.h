@@ -25,6 +25,10 @@ std::optional<policies::Mode> read_mode(const Value& value);
 
 void read_seconds(const Value& value, Duration& into);
 
+// A decimal number above 0 and at most `most`; `what` says in an error what it should be: "a number (as in
+// 4)".
+Read<double> read_above_zero(std::string_view text, double most, const std::string& what);
+
 // "5%", from 0% to `most`.
 void read_percent(const Value& value, int most, int& into);
 

@@ -2,7 +2,6 @@
 #include "plugin/config/idle_keys.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "plugin/config/common_keys.h"
 #include "plugin/config/words.h"
@@ -16,12 +15,7 @@ constexpr int kMostPower = 1000;  // percent of the idle reference
 constexpr int kMostWatts = 10'000;
 
 Read<double> read_speed(std::string_view text) {
-    double speed = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), speed, std::chars_format::fixed);
-    if (error != std::errc{} || end != text.data() + text.size() || !(speed > 0) || speed > 1000)
-        return tl::unexpected(in_quotes(text) + " is not a speed relative to the first type (as in 0.45)");
-    return speed;
+    return read_above_zero(text, 1000, "a speed relative to the first type (as in 0.45)");
 }
 
 void read_gpu_type_of(const Value& value, policies::GpuType& into) {

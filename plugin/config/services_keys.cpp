@@ -2,7 +2,6 @@
 #include "plugin/config/services_keys.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "plugin/config/common_keys.h"
@@ -23,12 +22,7 @@ constexpr DurationForm kSamplePeriod{.usual_unit = 's',
 constexpr std::size_t kShownQuery = 60;  // bytes of a query that stand for its name
 
 Read<double> read_positive(std::string_view text) {
-    double number = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc{} || end != text.data() + text.size() || !(number > 0) || number > 1e12)
-        return tl::unexpected(in_quotes(text) + " is not a number above 0 (as in 4 or 0.25)");
-    return number;
+    return read_above_zero(text, 1e12, "a number above 0 (as in 4 or 0.25)");
 }
 
 void read_number(const Value& value, double& into) {
@@ -164,7 +158,7 @@ ServiceRule read_service_rule(const Value& value) {
 void check_services(Policy& policy, Findings& findings) {
     const auto tell = [&](std::size_t i, const char* key, std::string message) {
         const std::string path = entry_path("services", i);
-        const std::string precise = *key == '\0' ? path : key_path(path, key);
+        const std::string precise = key_path(path, key);
         const auto exact = findings.lines.find(precise);
         const auto whole = findings.lines.find(path);
         findings.problems.push_back({exact != findings.lines.end()   ? exact->second
