@@ -112,6 +112,45 @@ class Taker {
         return ended;
     }
 
+    Result<void> operator()(const HoldNodes& step) const {
+        return slurm::hold_nodes(step.reservation, step.nodes, step.user, step.expires);
+    }
+
+    Result<void> operator()(const ReleaseNodes& step) const {
+        return slurm::delete_reservation(step.reservation);
+    }
+
+    Result<void> operator()(const AskToSave& step) const {
+        const auto job = slurm::find_job(step.job.value);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!job->running || job->restarts != step.restarts) return {};
+        tell(step.label, *job, step.told);
+        return slurm::signal_job(step.label, step.signal, true);
+    }
+
+    Result<void> operator()(const PinJob& step) const {
+        const auto job = slurm::find_job(step.job.value);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!job->pending) return {};
+        slurm::JobChange change;
+        change.reservation = step.reservation;
+        change.start_soon = true;
+        change.admin_comment = job_submit::token::tell(job->admin_comment, snapshot_.at, step.told);
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const UnpinJob& step) const {
+        const auto job = slurm::find_job(step.job.value);
+        if (!job) return tl::make_unexpected(job.error());
+        if (job->reservation != step.reservation) return {};
+        slurm::JobChange change;
+        change.reservation = "";
+        change.start_soon = job->pending;
+        if (!step.told.empty())
+            change.admin_comment = job_submit::token::tell(job->admin_comment, snapshot_.at, step.told);
+        return slurm::update_job(step.label, change);
+    }
+
   private:
     static Result<void> signal(const std::string& label, const std::optional<NoticeSignal>& signal) {
         if (!signal) return {};

@@ -239,6 +239,9 @@ int run(int argc, char** argv) {
     command("loans", "which nodes are lent, since when and why", [](const Options& o) {
         return show(o, {{"ask", "loans"}}, cli::print_loans);
     });
+    command("moves", "jobs that are or were moved to other nodes, and what that cost", [](const Options& o) {
+        return show(o, {{"ask", "moves"}}, cli::print_moves);
+    });
     command("idle", "jobs that hold GPUs and do not use them", show_idle)
         ->add_option("--by", options.by, "add up by job, user, account or partition")
         ->check(CLI::IsMember({"job", "user", "account", "partition"}))

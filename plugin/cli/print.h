@@ -19,6 +19,8 @@ std::string print_explain(const json& explained, const Look& look);
 std::string print_services(const json& answer, const Look& look);
 std::string print_explained_service(const json& answer, const Look& look);
 
+std::string print_moves(const json& answer, const Look& look);
+
 // What an order has brought about. `done` is weirctld's answer to it, `status` what it says afterwards; null
 // where that could not be had.
 std::string print_pause(const Look& look);
@@ -32,6 +34,12 @@ std::string print_rule_notes(const json& rules, const std::string& mode, const L
 
 // How services stand, a line each, and what is wrong with them.
 std::string print_service_notes(const json& services, const Look& look);
+
+// What moves of jobs could bring about, as `weir plan` tells.
+std::string print_goals(const json& goals, const Look& look);
+
+// How consolidation stands, in a line; empty where it is not configured.
+std::string print_consolidation_note(const json& note, const Look& look);
 
 // What is wrong with the samples of GPUs; else empty.
 std::string print_telemetry(const json& telemetry, const Look& look);

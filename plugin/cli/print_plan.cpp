@@ -8,8 +8,10 @@ namespace {
 
 // Whether the rule that the step belongs to acts. A step that tells none belongs to the rule of its
 // reservation, or to all.
-bool acts(const json& step, const json& rules, bool by_default) {
+bool acts(const json& step, const json& plan, bool by_default) {
     const std::string rule = text_of(step, "rule");
+    if (rule == "consolidate") return text_of(plan, "consolidate") == "act";
+    const json& rules = member_of(plan, "rules");
     const std::string what = text_of(step, "do");
     for (const json& candidate : rules) {
         const bool its = rule.empty() ? what.ends_with(" " + text_of(candidate, "reservation"))
@@ -46,7 +48,7 @@ std::string print_plan(const json& plan, const Look& look) {
     std::vector<const json*> taken;
     std::vector<const json*> advised;
     for (const json& step : member_of(plan, "steps"))
-        (acts(step, rules, mode == "act") ? taken : advised).push_back(&step);
+        (acts(step, plan, mode == "act") ? taken : advised).push_back(&step);
 
     std::string text = print_age(plan, look);
     const auto at = time_of(plan, "at");
@@ -69,6 +71,8 @@ std::string print_plan(const json& plan, const Look& look) {
     }
     if (taken.empty() && advised.empty())
         text += paused || mode != "act" ? "There would be nothing to do.\n" : "There is nothing to do.\n";
+    if (const std::string goals = print_goals(member_of(plan, "goals"), look); !goals.empty())
+        text += "\n" + painted(Paint::kHeading, "What moving jobs could bring about:", look) + "\n" + goals;
     const std::string notes = print_rule_notes(rules, "", look);
     return notes.empty() ? text : text + "\n" + notes;
 }

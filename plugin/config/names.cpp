@@ -175,6 +175,8 @@ std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot)
         RuleCheck(snapshot, land, findings).run();
     const auto of_idle = check_idle_names(policy, snapshot);
     findings.insert(findings.end(), of_idle.begin(), of_idle.end());
+    const auto of_consolidation = check_consolidate_names(policy, snapshot);
+    findings.insert(findings.end(), of_consolidation.begin(), of_consolidation.end());
     check_reservations(policy, snapshot, findings);
     return findings;
 }

@@ -31,6 +31,9 @@ std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot)
 // and types whose idle power is not known.
 std::vector<Finding> check_idle_names(const Policy& policy, const Snapshot& snapshot);
 
+// The same for consolidation.
+std::vector<Finding> check_consolidate_names(const Policy& policy, const Snapshot& snapshot);
+
 // Users and scripts of services that this machine does not have, or that are not safe.
 std::vector<Finding> check_services_here(const Policy& policy);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/config/common_keys.h"
+#include "plugin/config/consolidate_keys.h"
 #include "plugin/config/idle_keys.h"
 #include "plugin/config/lend_keys.h"
 #include "plugin/config/reader.h"
@@ -74,6 +75,10 @@ Policy read_policy(const Value& file) {
              if (v.is_null()) return;  // every service is commented out
              v.list("a list of services",
                     [&](const Value& rule) { policy.services.push_back(read_service_rule(rule)); });
+         }},
+        {"consolidate",
+         [&](const Value& v) {
+             if (!v.is_null()) policy.consolidate = read_consolidate_rule(v);
          }},
     });
     return policy;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "policies/consolidate/rule.h"
 #include "policies/idle/rule.h"
 #include "policies/lend/rule.h"
 #include "policies/services/rule.h"
@@ -34,6 +36,7 @@ struct Policy {
     std::vector<policies::LendRule> lend;
     std::vector<policies::IdleRule> idle;
     std::vector<policies::ServiceRule> services;
+    std::optional<policies::ConsolidateRule> consolidate;  // absent: no job is moved
 
     // Whether this rule acts or only advises.
     template <class Rule>

@@ -13,6 +13,7 @@
 #include "plugin/controller/heartbeat.h"
 #include "plugin/controller/ledger_file.h"
 #include "plugin/slurm/submit.h"
+#include "policies/consolidate/consolidate.h"
 #include "policies/idle/idle.h"
 #include "policies/lend/lend.h"
 #include "policies/services/services.h"
@@ -130,10 +131,11 @@ void Controller::follow_policy() {
 
 Result<void> Controller::observe(Snapshot& snapshot) {
     const auto start = Clock::now();
-    auto loaded = tables_.refresh(!policy_.idle.empty());
+    const bool gpu_uses = !policy_.idle.empty() || policy_.consolidate;
+    auto loaded = tables_.refresh(gpu_uses);
     if (loaded) {
         snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_,
-                                        !policy_.idle.empty(), service_jobs(policy_));
+                                        gpu_uses, service_jobs(policy_));
         snapshot.services = watch_.look();
         snapshot.ledger = ledger_;
         snapshot.gpu_windows = policies::gpu_windows(policy_.idle);
@@ -172,6 +174,8 @@ Plan Controller::decide(const Snapshot& snapshot, bool only_what_acts) const {
     Plan plan = policies::lend(snapshot, lending);
     policies::services(snapshot, serviced, gentle, plan);
     policies::idle(snapshot, watching, policy_.gpu_types, serving, plan);
+    policies::consolidate(snapshot, policy_.consolidate,
+                          policy_.consolidate && left_out(*policy_.consolidate), plan);
     return plan;
 }
 
@@ -190,7 +194,8 @@ void Controller::cycle() {
     const auto acts = [&](const auto& rule) { return policy_.acts(rule) && !ledger_.paused; };
     view->plan = decide(view->snapshot, false);
     const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts) &&
-                                 std::ranges::all_of(policy_.services, acts)
+                                 std::ranges::all_of(policy_.services, acts) &&
+                                 (!policy_.consolidate || acts(*policy_.consolidate))
                              ? view->plan
                              : decide(view->snapshot, true);
     view->decide_time = Clock::now() - start;

@@ -9,33 +9,17 @@
 #include <sstream>
 
 #include "plugin/actuate/file.h"
+#include "plugin/controller/ledger_parts.h"
 
 namespace weir::controller {
 namespace {
 
 using json = nlohmann::ordered_json;
+using namespace ledger_parts;
 constexpr int kVersion = 1;
 
 std::string system_error(const std::string& what, const std::filesystem::path& file) {
     return what + " " + file.string() + ": " + std::strerror(errno);
-}
-
-json optional_time(const std::optional<Time>& time) {
-    return time ? json(time->time_since_epoch().count()) : json(nullptr);
-}
-Time time_of(const json& value) {
-    return Time(Duration(value.get<std::int64_t>()));
-}
-std::optional<Time> optional_time_of(const json& object, const char* key) {
-    if (!object.contains(key) || object[key].is_null()) return std::nullopt;
-    return time_of(object[key]);
-}
-json optional_job(const std::optional<JobId>& job) {
-    return job ? json(job->value) : json(nullptr);
-}
-std::optional<JobId> optional_job_of(const json& object, const char* key) {
-    if (!object.contains(key) || object[key].is_null()) return std::nullopt;
-    return JobId{object[key].get<std::uint32_t>()};
 }
 
 json vacating_to_json(const Vacating& vacating) {
@@ -227,6 +211,7 @@ std::string to_json(const Ledger& ledger) {
                 {"rules", rules},
                 {"idle", idle},
                 {"services", services},
+                {"consolidation", consolidation_to_json(ledger.consolidation)},
                 {"paused", ledger.paused},
                 {"paused_by", ledger.paused_by}}
                .dump(1) +
@@ -249,6 +234,8 @@ Result<Ledger> ledger_from_json(const std::string& text) {
             for (const json& service : object["services"])
                 ledger.services.push_back(service_from_json(service));
         }
+        if (object.contains("consolidation"))
+            ledger.consolidation = consolidation_from_json(object["consolidation"]);
         ledger.paused = object.at("paused");
         ledger.paused_by = object.at("paused_by");
         std::ranges::sort(ledger.loans, {}, [](const Loan& loan) { return std::tie(loan.rule, loan.node); });

@@ -25,7 +25,8 @@ using prometheus::BuildGauge;
 const char* kind_of(const Step& step) {
     static constexpr const char* kKinds[] = {
         "set_reservation", "delete_reservation", "name_reservation", "notify_job",    "end_job",
-        "tell_job",        "tell_user",          "submit_replica",   "drain_replica", "end_replica"};
+        "tell_job",        "tell_user",          "submit_replica",   "drain_replica", "end_replica",
+        "hold_nodes",      "release_nodes",     "ask_to_save",      "pin_job",       "unpin_job"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }
@@ -122,6 +123,24 @@ struct Metrics::Parts {
             .Help("A signal's last value over its target; NaN while it is not heeded")
             .Register(registry);
     std::map<std::pair<std::string, std::string>, prometheus::Gauge*> service_gauges;  // by service and label
+    prometheus::Gauge& moving = BuildGauge()
+                                    .Name("weir_moves_running")
+                                    .Help("Jobs on their way from one node to another")
+                                    .Register(registry)
+                                    .Add({});
+    prometheus::Family<prometheus::Counter>& moves =
+        BuildCounter().Name("weir_moves_total").Help("Moves of jobs that are over, by outcome").Register(registry);
+    prometheus::Counter& move_loss = BuildCounter()
+                                         .Name("weir_moves_lost_gpu_seconds_total")
+                                         .Help("GPU-seconds that moved jobs did no work while they were moved")
+                                         .Register(registry)
+                                         .Add({});
+    prometheus::Gauge& fragmented = BuildGauge()
+                                        .Name("weir_fragmented_gpus")
+                                        .Help("Free GPUs that a job of those here could, on average, not use")
+                                        .Register(registry)
+                                        .Add({});
+    std::optional<std::set<std::pair<JobId, Time>>> moves_counted;  // past ones, by job and when they began
     std::mutex endpoints_mutex;
     std::map<std::string, std::string> endpoints;  // JSON, by service
     httplib::Server server;
@@ -183,6 +202,21 @@ struct Metrics::Parts {
             replicas.Remove(gauge);
             signals.Remove(gauge);
         }
+    }
+
+    // What ended before the first look is of an earlier weirctld.
+    void update_moves(const View& view) {
+        const Consolidation& all = view.ledger.consolidation;
+        moving.Set(static_cast<double>(all.moves.size()));
+        fragmented.Set(view.plan.consolidation.fragmented_gpus);
+        std::set<std::pair<JobId, Time>> past;
+        for (const Move& move : all.past) {
+            past.emplace(move.job, move.begun);
+            if (!moves_counted || moves_counted->contains({move.job, move.begun})) continue;
+            moves.Add({{"outcome", move.failure.empty() ? "moved" : "failed"}}).Increment();
+            move_loss.Increment(static_cast<double>(move.lost().value));
+        }
+        moves_counted = std::move(past);
     }
 
     // A rule that weir.yaml no longer has.
@@ -248,6 +282,7 @@ void Metrics::update(const View& view) {
     for (const std::string& rule : gone) parts_->forget(rule);
     parts_->update_gpus(view);
     parts_->update_services(view);
+    parts_->update_moves(view);
     parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
     parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
     parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());

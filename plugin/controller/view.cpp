@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "plugin/controller/view_parts.h"
+#include "policies/consolidate/consolidate.h"
 #include "policies/lend/lend.h"
 #include "policies/services/services.h"
 
@@ -162,6 +163,17 @@ json service_notes(const View& view) {
     return services;
 }
 
+// What `weir status` says of moves; null where none may be made.
+json consolidation_notes(const View& view) {
+    if (!view.policy.consolidate) return nullptr;
+    const ConsolidationReport& report = view.plan.consolidation;
+    return {{"mode", view.policy.acts(*view.policy.consolidate) ? "act" : "advise"},
+            {"moves", view.ledger.consolidation.moves.size()},
+            {"wanted", report.goals.size()},
+            {"movable_jobs", report.movable},
+            {"fragmented_gpus", report.fragmented_gpus}};
+}
+
 }  // namespace
 
 std::int64_t seconds(Time time) {
@@ -216,6 +228,20 @@ json step_to_json(const Step& step) {
                 object["rule"] = action.service;
                 object["replica"] = action.label;
                 object["job"] = action.job.value;
+            } else if constexpr (std::is_same_v<Taken, HoldNodes>) {
+                object["kind"] = "hold_nodes";
+                object["rule"] = "consolidate";
+                object["nodes"] = action.nodes;
+            } else if constexpr (std::is_same_v<Taken, ReleaseNodes>) {
+                object["kind"] = "release_nodes";
+                object["rule"] = "consolidate";
+            } else if constexpr (std::is_same_v<Taken, AskToSave> || std::is_same_v<Taken, PinJob> ||
+                                 std::is_same_v<Taken, UnpinJob>) {
+                object["kind"] = std::is_same_v<Taken, AskToSave> ? "ask_to_save"
+                                 : std::is_same_v<Taken, PinJob>  ? "pin_job"
+                                                                  : "unpin_job";
+                object["rule"] = "consolidate";
+                object["job"] = action.job.value;
             } else {
                 object["kind"] = std::is_same_v<Taken, NotifyJob> ? "notify_job" : "end_job";
                 object["rule"] = action.rule;
@@ -265,6 +291,7 @@ json status_to_json(const View& view, const Reader& reader) {
             {"partitions", partitions},
             {"rules", rules},
             {"services", service_notes(view)},
+            {"consolidation", consolidation_notes(view)},
             {"telemetry", telemetry_to_json(view)}};
 }
 
@@ -279,8 +306,11 @@ json plan_to_json(const View& view, const Reader& reader) {
     return {{"at", seconds(view.snapshot.at)},
             {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
             {"paused", view.ledger.paused},
+            {"consolidate", view.policy.consolidate ? json(view.policy.acts(*view.policy.consolidate) ? "act" : "advise")
+                                                    : json(nullptr)},
             {"steps", steps},
-            {"rules", rules}};
+            {"rules", rules},
+            {"goals", goals_to_json(view, reader)}};
 }
 
 json loans_to_json(const View& view, const Reader& reader) {
@@ -361,6 +391,9 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         const auto use = std::ranges::lower_bound(view.plan.uses, job.id, {}, &JobUse::job);
         if (use != view.plan.uses.end() && use->job == job.id)
             for (std::string& sentence : gpu_sentences(*use)) why.push_back(std::move(sentence));
+        for (std::string& sentence :
+             policies::explain_moves(view.snapshot, view.policy.consolidate, view.plan, job))
+            why.push_back(std::move(sentence));
         return why;
     };
     constexpr std::size_t kMost = 20;

@@ -65,6 +65,9 @@ nlohmann::ordered_json explain_to_json(const View& view, const Reader& reader, c
 // How services stand; of the one of that name alone, if a name is given.
 nlohmann::ordered_json services_to_json(const View& view, const Reader& reader, const std::string& name = {});
 
+// Moves of jobs, running and past.
+nlohmann::ordered_json moves_to_json(const View& view, const Reader& reader);
+
 nlohmann::ordered_json step_to_json(const Step& step);
 
 }  // namespace weir::controller

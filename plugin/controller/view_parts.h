@@ -14,6 +14,9 @@ namespace weir::controller {
 std::int64_t seconds(Time time);
 nlohmann::ordered_json optional_seconds(const std::optional<Time>& time);
 
+// What moves could bring about.
+nlohmann::ordered_json goals_to_json(const View& view, const Reader& reader);
+
 // Whether all of these jobs are the reader's business: PrivateData of slurm.conf decides.
 bool may_see(const View& view, const Reader& reader, const std::vector<JobId>& jobs);
 

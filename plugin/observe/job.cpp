@@ -94,6 +94,7 @@ Request to_request(const slurm_job_info_t& job) {
     request.exclusive = job.shared == JOB_SHARED_NONE;
     if (!read_features(view_of(job.features), request.features))
         request.beyond_model = "its constraint offers alternatives";
+    request.one_block = job.req_switch == 1;
     if (job.contiguous != 0) request.beyond_model = "it asks for contiguous nodes";
     if (!view_of(job.req_nodes).empty()) {
         request.nodes_required = slurm::expand_hosts(job.req_nodes);

@@ -2,6 +2,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <string_view>
 #include <tuple>
 
@@ -47,6 +48,9 @@ class Conversion {
                bool gpu_uses, const std::vector<ServiceJobs>& services)
         : tables_(tables), own_(own), users_(users), gpu_uses_(gpu_uses), services_(services) {
         snapshot_.at = at;
+        const std::time_t clock = at.time_since_epoch().count();
+        std::tm local{};
+        if (localtime_r(&clock, &local) != nullptr) snapshot_.utc_offset = Duration(local.tm_gmtoff);
     }
 
     Snapshot run() {
@@ -177,7 +181,8 @@ void Conversion::convert_reservations() {
     for (std::uint32_t i = 0; i < message.record_count; ++i) {
         const reserve_info_t& info = message.reservation_array[i];
         const std::string name = text(info.name);
-        if (!std::ranges::binary_search(own_, name)) {
+        const bool held = is_of_consolidation(name);
+        if (!held && !std::ranges::binary_search(own_, name)) {
             if (to_time(info.end_time) <= snapshot_.at) continue;
             for_each_node(info.node_inx, [&](NodeIndex index) { snapshot_.nodes[index].reservation = name; });
             continue;
@@ -218,6 +223,8 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.account = text(info.account);
     job.qos = text(info.qos);
     job.batch = info.batch_flag != 0;
+    job.held = info.priority == 0;
+    job.restarts = info.restart_cnt;
     job.suspended = (info.job_state & JOB_STATE_BASE) == JOB_SUSPENDED;
     for (const std::string& name : split(info.partition != nullptr ? info.partition : "")) {
         if (const auto found = partition_position_.find(name); found != partition_position_.end())
@@ -255,17 +262,13 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
         job.started = to_time(info.start_time);
         job.nodes = node_list(info.node_inx);
         if (info.tres_alloc_str != nullptr) {
-            // "cpu=8,mem=4G,node=1,billing=8,gres/gpu=2,gres/gpu:h100=2": the untyped entry is the sum of the
-            // typed.
-            int untyped = 0;
-            int typed = 0;
-            for (const std::string& entry : split(info.tres_alloc_str)) {
-                if (!entry.starts_with("gres/gpu")) continue;
-                const int count = slurm::total_gpus(slurm::parse_gres(entry).pools);
-                (entry.starts_with("gres/gpu:") ? typed : untyped) += count;
-            }
-            job.gpus = Gpus{std::max(untyped, typed)};
+            const slurm::Allocation held = slurm::parse_allocation(info.tres_alloc_str);
+            job.gpus = Gpus{held.gpus};
+            job.gpu_type = held.gpu_type;
+            job.cpus = held.cpus;
+            job.memory = held.memory;
         }
+        if (job.checkpoint) job.request = to_request(info);
     }
     if (info.array_job_id != 0 && info.array_task_id != NO_VAL)
         job.label = std::to_string(info.array_job_id) + "_" + std::to_string(info.array_task_id);

@@ -95,6 +95,30 @@ Result<void> set_reservation_nodes(const std::string& name, const std::vector<st
                    "setting the nodes of reservation " + name + " to " + node_list);
 }
 
+Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes, const std::string& user,
+                        std::chrono::seconds expires) {
+    std::string reservation = name;
+    std::string node_list = joined(nodes);
+    std::string users = user;
+    resv_desc_msg_t request;
+    slurm_init_resv_desc_msg(&request);
+    request.name = reservation.data();
+    request.node_list = node_list.data();
+    request.users = users.data();
+    request.start_time = std::time(nullptr);
+    request.end_time = request.start_time + kWithoutEnd;
+    request.flags = kFlags | RESERVE_FLAG_PURGE_COMP;
+    request.purge_comp_time = static_cast<std::uint32_t>(expires.count());
+    if (char* created = slurm_create_reservation(&request)) {
+        std::free(created);
+        return {};
+    }
+    if (errno != ESLURM_RESERVATION_NAME_DUP)
+        return failure("holding " + node_list + " as reservation " + name + ": " + last_error(), errno);
+    request.start_time = static_cast<time_t>(NO_VAL);
+    return outcome(slurm_update_reservation(&request), "holding " + node_list + " as reservation " + name);
+}
+
 Result<void> delete_reservation(const std::string& name) {
     std::string reservation = name;
     reservation_name_msg_t request{reservation.data()};
@@ -113,6 +137,7 @@ Result<void> update_job(const std::string& job, const JobChange& change) {
     if (change.reservation) request.reservation = reservation.data();
     if (change.admin_comment) request.admin_comment = admin_comment.data();
     if (change.start_now) request.begin_time = std::time(nullptr);
+    if (change.start_soon) request.begin_time = std::time(nullptr) + 2;
     job_array_resp_msg_t* raw = nullptr;
     const int status = slurm_update_job2(&request, &raw);
     return array_outcome(status, ArrayResponse(raw), "updating job " + job);

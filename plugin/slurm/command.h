@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,11 +29,19 @@ Result<void> set_reservation_nodes(const std::string& name, const std::vector<st
 // Already gone counts as done.
 Result<void> delete_reservation(const std::string& name);
 
+// A reservation around running jobs that runs out once no job has named it for `expires`; what is there by
+// that name is made so.
+Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes, const std::string& user,
+                        std::chrono::seconds expires);
+
 // What to change of a pending or running job; absent fields stay.
 struct JobChange {
     std::optional<std::string> reservation;  // empty: none
     std::optional<std::string> admin_comment;
     bool start_now = false;  // takes away the begin time
+    // Slurm's own rest after a requeue is cut short; slurmd ends a job that is back on its node in the very
+    // second in which it was ended there.
+    bool start_soon = false;
 };
 
 // Whether slurmctld answered and said no, rather than not at all.

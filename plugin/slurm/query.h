@@ -48,6 +48,9 @@ class Tables {
 // Where a job is right now, asked of Slurm at this moment.
 struct JobWhereabouts {
     bool running = false;
+    bool pending = false;
+    std::uint32_t restarts = 0;
+    std::string reservation;
     std::string nodes;  // Slurm's own host list expression
     std::string admin_comment;
 };

@@ -54,6 +54,19 @@ std::vector<std::string_view> split_any(std::string_view text, std::string_view 
     return parts;
 }
 
+// "4000M", "1.50G": Slurm's way of writing memory; without a unit, MiB.
+std::int64_t mebibytes(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || !(value >= 0) || value > 1e12) return 0;
+    const auto unit = end == text.data() + text.size() ? 'M' : *end;
+    constexpr std::string_view kUnits = "KMGTP";
+    const auto power = kUnits.find(unit);
+    if (power == std::string_view::npos) return 0;
+    for (std::size_t i = 1; i < power; ++i) value *= 1024;
+    return static_cast<std::int64_t>(power == 0 ? value / 1024 : value);
+}
+
 void add(std::vector<GpuPool>& pools, std::string_view type, int count) {
     auto place = std::ranges::lower_bound(pools, type, {}, &GpuPool::type);
     if (place == pools.end() || place->type != type)
@@ -111,6 +124,28 @@ std::vector<GpuIndices> parse_gpu_indices(std::string_view text) {
         found.push_back(std::move(gpus));
     }
     return found;
+}
+
+Allocation parse_allocation(std::string_view text) {
+    Allocation held;
+    int untyped = 0;
+    std::vector<GpuPool> typed;
+    for (const std::string_view entry : split_top_level(text, ',')) {
+        const auto equals = std::min(entry.find('='), entry.size());
+        const std::string_view name = entry.substr(0, equals);
+        const std::string_view value = entry.substr(std::min(equals + 1, entry.size()));
+        if (name == "cpu")
+            held.cpus = number(value).value_or(0);
+        else if (name == "mem")
+            held.memory = mebibytes(value);
+        else if (name == "gres/gpu")
+            untyped += number(value).value_or(0);
+        else if (name.starts_with("gres/gpu:"))
+            add(typed, name.substr(name.find(':') + 1), number(value).value_or(0));
+    }
+    held.gpus = std::max(untyped, total_gpus(typed));
+    if (typed.size() == 1 && typed.front().total == held.gpus) held.gpu_type = typed.front().type;
+    return held;
 }
 
 int total_gpus(const std::vector<GpuPool>& pools) {

@@ -33,6 +33,20 @@ struct GpuIndices {
 // have no device file, are left out, as is what cannot be read.
 std::vector<GpuIndices> parse_gpu_indices(std::string_view text);
 
+// What a job holds, over all its nodes. Memory in MiB.
+struct Allocation {
+    int cpus = 0;
+    std::int64_t memory = 0;
+    int gpus = 0;
+    std::string gpu_type;  // empty: not told, or several
+
+    bool operator==(const Allocation&) const = default;
+};
+
+// Reads "cpu=8,mem=4G,node=1,billing=8,gres/gpu=2,gres/gpu:h100=2", in which the untyped entry is the sum of
+// the typed. What cannot be read counts as nothing.
+Allocation parse_allocation(std::string_view text);
+
 // The sum over all types.
 int total_gpus(const std::vector<GpuPool>& pools);
 

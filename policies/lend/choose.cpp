@@ -60,6 +60,18 @@ bool Candidates::powered_down(NodeIndex node) const {
     return snapshot_.nodes[node].state == NodeState::kPoweredDown;
 }
 
+std::vector<NodeIndex> lendable_if_idle(const Decision& decision, const RuleWork& work) {
+    const std::vector<const Partition*> reached = reached_by_others(decision.snapshot, work);
+    std::vector<NodeIndex> nodes;
+    for (const NodeIndex node : work.land.lendable) {
+        const bool at_home = decision.in_weirs[node] == 0 && decision.newly_lent[node] == 0;
+        if (at_home && decision.takes_jobs(node) && decision.claimed[node] == 0 && reached[node] == nullptr &&
+            decision.snapshot.nodes[node].jobs > 0)
+            nodes.push_back(node);
+    }
+    return nodes;
+}
+
 std::optional<NodeIndex> Candidates::pick(const std::function<bool(NodeIndex)>& suits) {
     using Rank = std::tuple<bool, bool, bool, int, int, std::uint32_t, NodeIndex>;
     std::optional<Rank> best;

@@ -56,4 +56,7 @@ class Candidates {
     std::string kept_out_by_;
 };
 
+// Nodes that the rule could lend if only no job ran on them, ascending.
+std::vector<NodeIndex> lendable_if_idle(const Decision& decision, const RuleWork& work);
+
 }  // namespace weir::policies

@@ -34,6 +34,9 @@ Decision::Decision(const Snapshot& the_snapshot, const std::vector<LendRule>& th
     for (const auto& reservation : snapshot.reservations)
         for (const auto& name : reservation.nodes)
             if (auto node = snapshot.node(name)) in_weirs[*node] = 1;
+    for (const Clearing& clearing : snapshot.ledger.consolidation.clearings)
+        if (ready_to_lend(snapshot, clearing))
+            for (const auto& name : clearing.nodes) in_weirs[*snapshot.node(name)] = 0;
     for (auto& land : survey(snapshot, the_rules)) {
         RuleWork work;
         work.land = std::move(land);

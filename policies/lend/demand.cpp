@@ -45,6 +45,11 @@ void lend(Decision& d, RuleWork& work, const std::vector<Wish>& granted) {
     std::ranges::sort(work.loans, {}, &Standing::node);
 }
 
+int count_lent(const RuleWork& work) {
+    return static_cast<int>(
+        std::ranges::count_if(work.loans, [](const Standing& s) { return !s.loan.vacating; }));
+}
+
 // Tells the watched job what is lent for it or what keeps Weir from lending.
 void tell(const Decision& d, const RuleWork& work, const Wishes& wishes) {
     const Job* job = d.snapshot.job(d.watch->job);
@@ -97,6 +102,11 @@ void serve_demand(Decision& decision, RuleWork& work) {
     wishes.gather();
     if (held_by_time(decision, work).empty()) lend(decision, work, wishes.granted());
     work.report.held_back = why_held_back(decision, work, wishes);
+    const bool full = work.rule().max_lent && count_lent(work) >= *work.rule().max_lent;
+    if (!full && held_by_time(decision, work).empty() && !wishes.lacking().empty()) {
+        work.report.lacking = wishes.lacking();
+        work.report.lendable_if_idle = lendable_if_idle(decision, work);
+    }
     if (decision.watch != nullptr) tell(decision, work, wishes);
     if (!work.state.held_home && decision.may_write(work)) return_surplus(decision, work, wishes);
 }

@@ -16,6 +16,7 @@ void fill_report(const Decision& decision, RuleWork& work) {
     report.from = work.rule().from;
     report.to = work.rule().to;
     report.problem = work.land.problem;
+    report.keep_idle = work.rule().keep_idle;
     report.own = static_cast<int>(work.land.own.size());
     report.lendable = static_cast<int>(work.land.lendable.size());
     for (NodeIndex node : work.land.lendable) report.owner_idle += decision.idle_at_home(node);

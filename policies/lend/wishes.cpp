@@ -4,6 +4,11 @@
 #include "policies/lend/words.h"
 
 namespace weir::policies {
+namespace {
+
+constexpr std::size_t kNamedAsLacking = 64;  // more say nothing new
+
+}  // namespace
 
 int gpus_on(const Node& node, const std::string& type) {
     int sum = 0;
@@ -29,7 +34,9 @@ void Wishes::gather() {
     for (Waiting& entry : jobs) {
         work_.report.waiting_jobs += entry.count;
         entry.count = serve(entry);
-        if (entry.count > 0) unserved.push_back(entry);
+        if (entry.count == 0) continue;
+        unserved.push_back(entry);
+        if (lacking_.size() < kNamedAsLacking) lacking_.push_back(entry.job->id);
     }
     count_free_at_hand();
     wish_for_spare();

@@ -38,6 +38,8 @@ class Wishes {
     const std::vector<Wish>& all() const { return wishes_; }
     // Whether no idle node would help a waiting job.
     bool hopeless(const Job& job) const { return nowhere_.contains(d_.shapes.of(job)); }
+    // Waiting jobs that no idle node within the bounds is left for, in the order in which they are served.
+    const std::vector<JobId>& lacking() const { return lacking_; }
     // Why no more is granted.
     std::string why_bounded() const;
     // Whether a waiting job is to use a node.
@@ -73,6 +75,7 @@ class Wishes {
     bool bounded_ = true;
     std::vector<Wish> wishes_;
     std::vector<Wish> granted_;
+    std::vector<JobId> lacking_;
     std::set<ShapeId> nowhere_;                          // shapes that no candidate helps
     std::unordered_map<ShapeId, std::size_t> too_many_;  // wishes when the bounds last refused a shape
     std::map<std::string, int> free_at_hand_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policies/model/gpu_use.h"
+#include "policies/model/move.h"
 #include "policies/model/service.h"
 #include "policies/model/units.h"
 
@@ -81,6 +82,7 @@ struct Ledger {
     std::vector<RuleState> rules;
     std::vector<IdleJob> idle;
     std::vector<ServiceState> services;
+    Consolidation consolidation;
     bool paused = false;  // `weir pause`: plan, explain, change nothing
     std::string paused_by;
 

@@ -44,10 +44,27 @@ void record(Ledger& ledger, const Step& step, Time at) {
     } else if (const auto* drain = std::get_if<DrainReplica>(&step.action)) {
         for (KnownReplica& replica : service_state(ledger, drain->service).replicas)
             if (replica.job == drain->job && replica.drain) replica.drain->noticed = at;
+    } else if (const auto* ask = std::get_if<AskToSave>(&step.action)) {
+        for (Move& move : ledger.consolidation.moves)
+            if (move.job == ask->job) move.asked = at;
+    } else if (const auto* pin = std::get_if<PinJob>(&step.action)) {
+        for (Move& move : ledger.consolidation.moves)
+            if (move.job == pin->job) move.pinned = at;
     }
 }
 
 void record_refusal(Ledger& ledger, const Step& step, const std::string& error, Time at) {
+    if (const auto* hold = std::get_if<HoldNodes>(&step.action)) {
+        // What cannot be held is not fought for.
+        Consolidation& all = ledger.consolidation;
+        for (Move& move : all.moves) {
+            if (move.reservation() != hold->reservation || move.stage != MoveStage::kHold) continue;
+            move.stage = MoveStage::kUndo;
+            move.blameless = true;
+            move.failure = joined(hold->nodes) + " could not be held for it: " + error;
+        }
+        return;
+    }
     const auto* submit = std::get_if<SubmitReplica>(&step.action);
     if (submit == nullptr) return;
     ServiceState& state = service_state(ledger, submit->service);
@@ -85,6 +102,11 @@ std::string to_text(const Action& action) {
             [](const SubmitReplica& step) { return "start replica " + step.label; },
             [](const DrainReplica& step) { return "give replica " + step.label + " notice"; },
             [](const EndReplica& step) { return "end replica " + step.label; },
+            [](const HoldNodes& step) { return "hold " + joined(step.nodes) + " as " + step.reservation; },
+            [](const ReleaseNodes& step) { return "release " + step.reservation; },
+            [](const AskToSave& step) { return "have job " + step.label + " save and requeue itself"; },
+            [](const PinJob& step) { return "start job " + step.label + " on " + joined(step.nodes); },
+            [](const UnpinJob& step) { return "free job " + step.label + " from " + step.reservation; },
         },
         action);
 }

@@ -121,8 +121,59 @@ struct EndReplica {
     bool operator==(const EndReplica&) const = default;
 };
 
+// Keeps what is free on nodes free, by a reservation that runs out by itself once no job has named it for
+// `expires`, so that it outlives Weir by no more.
+struct HoldNodes {
+    std::string reservation;
+    std::vector<std::string> nodes;  // sorted
+    std::string user;                // whose jobs alone may name it
+    Duration expires{};
+
+    bool operator==(const HoldNodes&) const = default;
+};
+
+// Takes such a reservation away.
+struct ReleaseNodes {
+    std::string reservation;
+
+    bool operator==(const ReleaseNodes&) const = default;
+};
+
+// Tells a running job to save its work and have itself requeued, by the signal that its user declared.
+struct AskToSave {
+    JobId job;
+    std::string label;
+    std::uint32_t restarts = 0;  // asked only if it has not been requeued since
+    int signal = 0;
+    std::string told;
+
+    bool operator==(const AskToSave&) const = default;
+};
+
+// Has a requeued job start on the nodes that are held for it, and soon.
+struct PinJob {
+    JobId job;
+    std::string label;
+    std::string reservation;
+    std::vector<std::string> nodes;
+    std::string told;
+
+    bool operator==(const PinJob&) const = default;
+};
+
+// Has a job no longer name the reservation of its move.
+struct UnpinJob {
+    JobId job;
+    std::string label;
+    std::string reservation;
+    std::string told;  // empty: nothing new
+
+    bool operator==(const UnpinJob&) const = default;
+};
+
 using Action = std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob, TellJob,
-                            TellUser, SubmitReplica, DrainReplica, EndReplica>;
+                            TellUser, SubmitReplica, DrainReplica, EndReplica, HoldNodes, ReleaseNodes,
+                            AskToSave, PinJob, UnpinJob>;
 
 // One step and why it is taken, in one sentence that an admin understands.
 struct Step {
@@ -145,10 +196,49 @@ struct RuleReport {
     int borrower_free_gpus = 0;  // after placing what waits
     int wanted = 0;              // nodes that demand and spare ask for beyond what stands
     int waiting_jobs = 0;        // borrower's jobs that wait for capacity
+    std::vector<JobId> lacking;  // waiting jobs that no idle node is left for, most urgent first
+    std::vector<NodeIndex> lendable_if_idle;  // ascending; only where jobs lack nodes
+    int keep_idle = 0;                        // idle nodes that stay with the owner
     std::string held_back;       // why less than wanted is lent now; empty if nothing holds it back
     std::string problem;  // why the rule does nothing at all (a partition is missing ...); empty if it works
 
     bool operator==(const RuleReport&) const = default;
+};
+
+// A job that would be moved.
+struct PlannedMove {
+    JobId job;
+    std::string label;
+    std::vector<std::string> from;  // sorted names
+    std::vector<std::string> to;
+    GpuSeconds price;
+
+    bool operator==(const PlannedMove&) const = default;
+};
+
+// Something that moves of jobs would bring about.
+struct GoalReport {
+    std::string goal;            // as Clearing::goal
+    std::string why;             // what is wanted, in one clause
+    std::optional<JobId> for_job;
+    std::vector<std::string> nodes;  // that come free, sorted
+    std::vector<PlannedMove> moves;  // those to come, in order
+    GpuSeconds price;                // of these
+    GpuSeconds gain;
+    bool under_way = false;
+    std::string held_back;  // why nothing is begun; empty if it is
+
+    bool operator==(const GoalReport&) const = default;
+};
+
+// How consolidation stands.
+struct ConsolidationReport {
+    std::vector<GoalReport> goals;  // most urgent first
+    int movable = 0;                // running jobs that may be moved now
+    int checkpointed = 0;           // running jobs that declared a checkpoint
+    double fragmented_gpus = 0;     // free GPUs that a job of those here could, on average, not use
+
+    bool operator==(const ConsolidationReport&) const = default;
 };
 
 // What shall be done now, in this order, and what shall be remembered. The ledger is written before the first
@@ -160,6 +250,7 @@ struct Plan {
     std::vector<RuleReport> rules;        // in the order of the policy
     std::vector<JobUse> uses;             // of the jobs that a rule on idle GPUs watches, by job
     std::vector<ServiceReport> services;  // in the order of the policy
+    ConsolidationReport consolidation;
 
     bool operator==(const Plan&) const = default;
 };

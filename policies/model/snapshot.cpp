@@ -36,4 +36,11 @@ const Reservation* Snapshot::reservation(const std::string& name) const {
     return find_sorted(reservations, name, &Reservation::name);
 }
 
+bool ready_to_lend(const Snapshot& snapshot, const Clearing& clearing) {
+    return !clearing.rule.empty() && std::ranges::all_of(clearing.nodes, [&](const std::string& name) {
+        const auto index = snapshot.node(name);
+        return index && snapshot.nodes[*index].jobs == 0 && !snapshot.nodes[*index].completing;
+    });
+}
+
 }  // namespace weir

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/model/gpu_pairs.h"
 #include "policies/model/gpu_use.h"
 #include "policies/model/ledger.h"
 #include "policies/model/service.h"
@@ -45,6 +46,7 @@ struct Node {
     std::uint32_t weight = 1;
     std::string block;          // block or leaf switch of Slurm's topology; empty: none configured
     std::string nvlink_domain;  // of NVLinks that span nodes, as GPU telemetry tells; empty if none
+    GpuPairs pairs;             // how near its GPUs are to each other, as GPU telemetry tells
     std::string reservation;    // a reservation that is not Weir's and covers it now or soon; empty if none
     bool planned = false;       // backfill has planned it for a waiting job
     bool completing = false;    // a job that has ended is still being cleaned up
@@ -73,6 +75,7 @@ struct Request {
     int gpus_total = 0;  // over all its nodes
     std::int64_t memory_per_cpu = 0;
     std::string gpu_type;                     // empty: any
+    bool one_block = false;  // all its nodes in one block or under one switch
     bool exclusive = false;                   // whole nodes only
     std::vector<std::string> features;        // all of them
     std::vector<std::string> nodes_required;  // names, sorted
@@ -114,6 +117,8 @@ struct Job {
     bool batch = true;  // else interactive: salloc or srun
     bool suspended = false;
     bool requeueable = false;
+    bool held = false;           // by its user or an administrator
+    std::uint32_t restarts = 0;  // how often it was requeued
     std::optional<NoticeSignal> notice;    // that it asked for
     std::optional<Checkpoint> checkpoint;  // that its user declared
     std::string reservation;               // that it names; empty if none
@@ -131,8 +136,11 @@ struct Job {
     std::optional<Replica> replica;  // of a service, if it is one
     bool refused = false;            // Slurm has lately refused to let it name Weir's reservation
     Gpus gpus;                       // running: held in all
+    int cpus = 0;                    // as `gpus`
+    std::int64_t memory = 0;         // as `gpus`, in MiB
+    std::string gpu_type;            // as `gpus`; empty: of none that is named, or of several
     std::vector<NodeIndex> nodes;    // running and completing: where; ascending
-    Request request;
+    Request request;  // pending; running: where a checkpoint was declared
 
     bool operator==(const Job&) const = default;
 };
@@ -158,6 +166,7 @@ struct Snapshot {
     std::vector<EndedReplica> ended;    // by job
     std::vector<ServiceLook> services;  // by service
     Duration sample_period{};           // how often GPUs are looked at; zero: never
+    Duration utc_offset{};              // of the local time
     Duration backfill_cycle{};          // how long backfill's last cycle took, rounded up (sdiag)
     Ledger ledger;
 
@@ -169,5 +178,8 @@ struct Snapshot {
 
     bool operator==(const Snapshot&) const = default;
 };
+
+// Whether the nodes that a clearing keeps for a lending rule are empty, so that it can take them.
+bool ready_to_lend(const Snapshot& snapshot, const Clearing& clearing);
 
 }  // namespace weir

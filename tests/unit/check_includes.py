@@ -12,6 +12,7 @@ ALLOWED = {
     "policies/lend": ["policies/model"],
     "policies/idle": ["policies/model"],
     "policies/services": ["policies/model"],
+    "policies/consolidate": ["policies/model", "policies/lend"],
     "topology": ["policies/model"],
     "topology/xml": ["plugin/result.h"],
     "topology/hwloc": ["policies/model", "topology/reading.h", "topology/xml", "plugin/result.h"],

@@ -24,10 +24,12 @@ void Board::failed(const Error& error, Clock::time_point now) {
     heard_ = now;
 }
 
-void Board::discovered(std::string topology) {
+void Board::discovered(std::string topology, std::vector<std::string> near) {
     auto shared = std::make_shared<const std::string>(std::move(topology));
+    auto rows = std::make_shared<const std::vector<std::string>>(std::move(near));
     const std::lock_guard lock(mutex_);
     last_.topology = std::move(shared);
+    last_.near = std::move(rows);
 }
 
 View Board::look(Clock::time_point now) const {

@@ -25,6 +25,7 @@ struct View {
     Seconds took{};                               // to sample, the last time that it succeeded
     std::uint64_t samples = 0;                    // taken since the start
     std::shared_ptr<const std::string> topology;  // as JSON; null: not yet discovered
+    std::shared_ptr<const std::vector<std::string>> near;  // nearness_rows(); null or empty: not known
 };
 
 // Where the thread that samples leaves what it found, and others look. NVML may block for ever: what is older
@@ -38,14 +39,14 @@ class Board {
     // NVML failed, as NvmlLibrary::open or NvmlSampler::sample say.
     void failed(const Error& error, Clock::time_point now);
 
-    void discovered(std::string topology);
+    void discovered(std::string topology, std::vector<std::string> near);
 
     View look(Clock::time_point now) const;
 
   private:
     const std::chrono::seconds patience_;
     mutable std::mutex mutex_;
-    View last_{nullptr, "no sample has been taken yet", false, {}, {}, 0, nullptr};
+    View last_{nullptr, "no sample has been taken yet", false, {}, {}, 0, nullptr, nullptr};
     Clock::time_point heard_;  // when the thread last left something
 };
 

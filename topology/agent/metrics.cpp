@@ -82,6 +82,17 @@ class Exposition {
                        1);
     }
 
+    // How near a GPU is to each, for those of the numbers that the rows count.
+    void nearness(const std::vector<GpuSample>& gpus, const std::vector<std::string>& rows) {
+        MetricFamily& near = add("weir_gpu_near_info",
+                                 "1; a digit for each GPU of the node, by device number: how near it is, from 0 "
+                                 "(over the link between processors) to 5 (NVLink) and 6 (itself).",
+                                 kGauge);
+        for (const GpuSample& gpu : gpus)
+            if (gpu.minor && *gpu.minor < rows.size())
+                append(near, labels_of(gpu, {{"near", rows[*gpu.minor]}}), 1);
+    }
+
     void value(const char* name, const char* help, MetricType type, double value) {
         append(add(name, help, type), {}, value);
     }
@@ -145,6 +156,7 @@ class Exposition {
 std::string exposition(const View& view, const std::string& node, double cpu_seconds) {
     Exposition all(node);
     if (view.gpus) all.gpus(*view.gpus);
+    if (view.gpus && view.near) all.nearness(*view.gpus, *view.near);
     all.value("weir_agent_up_nvml", "1 if NVML answers.", kGauge, view.gpus ? 1 : 0);
     all.value("weir_agent_samples_total", "Samples of all GPUs taken.", kCounter,
               static_cast<double>(view.samples));

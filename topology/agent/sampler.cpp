@@ -10,6 +10,7 @@
 #include "topology/hwloc/live.h"
 #include "topology/live/this_machine.h"
 #include "topology/show/show.h"
+#include "policies/model/gpu_pairs.h"
 
 namespace weir::agent {
 namespace {
@@ -74,7 +75,7 @@ void Sampler::discover() {
         return;
     }
     if (nvml_) *reading = topology::with_gpus(std::move(*reading), nvml_->library());
-    board_.discovered(topology::to_json(reading->machine).dump() + "\n");
+    board_.discovered(topology::to_json(reading->machine).dump() + "\n", nearness_rows(reading->machine));
 }
 
 }  // namespace weir::agent

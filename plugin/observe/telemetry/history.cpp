@@ -70,6 +70,11 @@ void GpuHistory::record(const GpuReading& reading) {
     if (reading.power_limit) gpu.power_limit = reading.power_limit;
     gpu.mig = reading.mig;
     node.nvlink_domain = reading.nvlink_domain;
+    if (node.near.size() < node.gpus.size()) node.near.resize(node.gpus.size());
+    if (node.near[device] != reading.near) {
+        node.near[device] = reading.near;
+        node.pairs = GpuPairs::from_rows(node.near);
+    }
     newest_ = std::max(newest_.value_or(reading.at), reading.at);
 }
 
@@ -84,8 +89,10 @@ std::size_t GpuHistory::gpus() const {
 
 void GpuHistory::look(Snapshot& snapshot) {
     for (Node& node : snapshot.nodes) {
-        if (const auto known = nodes_.find(node.name); known != nodes_.end())
+        if (const auto known = nodes_.find(node.name); known != nodes_.end()) {
             node.nvlink_domain = known->second.nvlink_domain;
+            node.pairs = known->second.pairs;
+        }
     }
     // GPUs of one job on one node follow one another.
     const Job* job = nullptr;

@@ -64,6 +64,8 @@ class GpuHistory {
     struct NodeGpus {
         std::vector<Gpu> gpus;  // by device
         std::string nvlink_domain;
+        std::vector<std::string> near;  // by device
+        GpuPairs pairs;                 // as they say
     };
 
     void look(const Snapshot& snapshot, const Job& job, Gpu& gpu, GpuUse& use) const;

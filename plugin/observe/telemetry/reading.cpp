@@ -69,6 +69,8 @@ void Readings::add(std::string_view metric, const Labels& labels, double value, 
             keep_greater(gpu->processes, value);
     } else if (metric == "weir_gpu_mig") {
         if (GpuReading* gpu = find(labels, at)) gpu->mig |= value > 0;
+    } else if (metric == "weir_gpu_near_info") {
+        if (GpuReading* gpu = find(labels, at)) gpu->near = label(labels, "near");
     } else if (metric == "weir_gpu_fabric_info" && !label(labels, "cluster_uuid").empty()) {
         if (GpuReading* gpu = find(labels, at))
             gpu->nvlink_domain =

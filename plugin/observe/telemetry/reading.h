@@ -23,6 +23,7 @@ struct GpuReading {
     std::optional<Watts> power_limit;
     std::optional<int> processes;
     bool mig = false;
+    std::string near;           // how near each GPU of the node is: a row of nearness_rows(); empty if not told
     std::string nvlink_domain;  // of a fabric that spans nodes; empty if none
 
     bool operator==(const GpuReading&) const = default;
@@ -32,7 +33,7 @@ struct GpuReading {
 inline constexpr std::string_view kMetrics =
     "DCGM_FI_DEV_GPU_UTIL|DCGM_FI_DEV_POWER_USAGE|DCGM_FI_DEV_POWER_MGMT_LIMIT|weir_gpu_processes|weir_gpu_"
     "mig|"
-    "weir_gpu_fabric_info";
+    "weir_gpu_fabric_info|weir_gpu_near_info";
 
 // Puts series together into readings. Where several exporters tell of one GPU the greatest value counts, so
 // that nothing is called idle that anybody saw at work.

@@ -53,8 +53,34 @@ Job& World::running(std::uint32_t id, const std::string& partition, const std::v
     job.state = JobState::kRunning;
     job.started = at - ran;
     job.gpus = {gpus_per_node * static_cast<int>(on.size())};
+    job.gpu_type = nodes.at(on.front()).gpus.front().type;
+    job.cpus = job.request.cpus_per_node * static_cast<int>(on.size());
     jobs[id].nodes = on;
     return job;
+}
+
+Job& World::movable(std::uint32_t id, const std::vector<std::string>& on, int gpus_per_node, Duration ran) {
+    Job& job = running(id, "train", on, gpus_per_node, ran);
+    job.checkpoint = Checkpoint{10, Duration(60), Duration(600), Duration(30)};
+    return job;
+}
+
+void World::requeue(std::uint32_t id) {
+    WorldJob& entry = jobs.at(id);
+    entry.nodes.clear();
+    entry.job.state = JobState::kPending;
+    entry.job.waits_for = WaitsFor::kBeginTime;
+    entry.job.begin = at + Duration(120);
+    entry.job.eligible.reset();
+    entry.job.started.reset();
+    entry.job.gpus = {};
+    ++entry.job.restarts;
+}
+
+void World::clear_begin(Job& job) const {
+    job.begin.reset();
+    job.waits_for = WaitsFor::kResources;
+    job.eligible = at;
 }
 
 void World::reserve(const std::string& name, const std::vector<std::string>& on) {
@@ -145,6 +171,21 @@ void World::take(const Action& action) {
             job.waits_for = WaitsFor::kResources;
             if (!job.eligible) job.eligible = at;
         }
+    } else if (const auto* hold = std::get_if<HoldNodes>(&action)) {
+        reservations[hold->reservation] = {hold->reservation, hold->nodes, true};
+    } else if (const auto* release = std::get_if<ReleaseNodes>(&action)) {
+        for (const auto& [id, entry] : jobs)
+            if (entry.job.reservation == release->reservation)
+                throw std::logic_error("job " + std::to_string(id) + " still names " + release->reservation);
+        reservations.erase(release->reservation);
+    } else if (const auto* pin = std::get_if<PinJob>(&action)) {
+        Job& job = jobs.at(pin->job.value).job;
+        job.reservation = pin->reservation;
+        clear_begin(job);
+    } else if (const auto* unpin = std::get_if<UnpinJob>(&action)) {
+        Job& job = jobs.at(unpin->job.value).job;
+        job.reservation.clear();
+        if (job.state == JobState::kPending) clear_begin(job);
     } else if (const auto* end = std::get_if<EndJob>(&action)) {
         if (end->how == Ending::kCancel) {
             jobs.erase(end->job.value);

@@ -39,6 +39,11 @@ class World {
     // A running job, requeueable, for `ran` so far. A borrower's names the reservation itself.
     Job& running(std::uint32_t id, const std::string& partition, const std::vector<std::string>& on,
                  int gpus_per_node, Duration ran = Duration(600));
+    // A running job of train whose user declared a checkpoint: USR1, within 1 min, every 10 min, reload 30 s.
+    Job& movable(std::uint32_t id, const std::vector<std::string>& on, int gpus_per_node,
+                 Duration ran = Duration(3600));
+    // What a job does that was asked to save.
+    void requeue(std::uint32_t id);
     void reserve(const std::string& name, const std::vector<std::string>& on);
     // A confirmed loan of rule inference, `age` old, with its node in the reservation.
     Loan& lent(const std::string& node, Duration age = std::chrono::hours(1));
@@ -56,6 +61,7 @@ class World {
 
   private:
     void take(const Action& action);
+    void clear_begin(Job& job) const;
     int free_gpus(const std::string& node) const;
     bool open_to(const std::string& node, const Job& job) const;
 };

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/unit/consolidate/moves.h"
+
+namespace weir::test {
+
+using namespace std::chrono_literals;
+
+policies::ConsolidateRule moving_rule() {
+    policies::ConsolidateRule rule;
+    rule.after = 60s;
+    rule.min_run = 60s;
+    return rule;
+}
+
+Plan decide(const World& world, const policies::ConsolidateRule& rule,
+            const std::vector<policies::LendRule>& lending, bool frozen) {
+    const Snapshot snapshot = world.snapshot();
+    Plan plan = policies::lend(snapshot, lending);
+    policies::consolidate(snapshot, rule, frozen, plan);
+    return plan;
+}
+
+std::vector<std::string> cycle(World& world, const policies::ConsolidateRule& rule,
+                               const std::vector<policies::LendRule>& lending) {
+    const Plan plan = decide(world, rule, lending);
+    world.apply(plan);
+    world.pass(2s);
+    world.schedule();
+    world.pass(8s);
+    return texts(plan);
+}
+
+World scattered_world() {
+    World world;
+    world.add_nodes("t", 3, {"train"});
+    for (std::uint32_t i = 1; i <= 7; ++i) world.movable(10 + i, {"t1"}, 1);
+    for (std::uint32_t i = 1; i <= 6; ++i) world.movable(20 + i, {"t2"}, 1);
+    for (std::uint32_t i = 1; i <= 7; ++i) world.movable(30 + i, {"t3"}, 1);
+    return world;
+}
+
+}  // namespace weir::test

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+
+#include "tests/unit/consolidate/moves.h"
+
+using namespace weir;
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+Names moved(const Plan& plan) {
+    Names found;
+    for (const GoalReport& goal : plan.consolidation.goals)
+        for (const PlannedMove& move : goal.moves) {
+            std::string text = move.label + ":";
+            for (const auto& node : move.to) text += " " + node;
+            found.push_back(text);
+        }
+    return found;
+}
+
+// t1 and t2 have 4 GPUs free each; job 41 wants 8.
+World two_halves() {
+    World world;
+    world.add_nodes("t", 2, {"train"});
+    world.movable(11, {"t1"}, 4);
+    world.movable(21, {"t2"}, 4);
+    world.pending(41, "train", 1, 8, 5min);
+    return world;
+}
+
+std::string held_back(const Plan& plan) {
+    REQUIRE(!plan.consolidation.goals.empty());
+    return plan.consolidation.goals.front().held_back;
+}
+
+}  // namespace
+
+TEST_CASE("7, 6 and 7 of 8 GPUs: no node can be emptied, and nothing is moved", "[consolidate]") {
+    World world = scattered_world();
+    world.pending(41, "train", 1, 8, 5min);
+    CHECK(moved(decide(world, moving_rule())).empty());  // 4 GPUs are free, 8 are wanted
+}
+
+TEST_CASE("a job that the free GPUs would do for gets room by the fewest moves", "[consolidate]") {
+    World world = scattered_world();
+    world.pending(41, "train", 1, 3, 5min);
+    const Plan plan = decide(world, moving_rule());
+    CHECK(plan.consolidation.goals.front().nodes == Names{"t2"});
+    CHECK(plan.consolidation.goals.front().moves.size() == 1);
+}
+
+TEST_CASE("a whole node comes free for a pending job", "[consolidate]") {
+    World world = two_halves();
+    const Plan plan = decide(world, moving_rule());
+    REQUIRE(plan.consolidation.goals.size() == 1);
+    const GoalReport& goal = plan.consolidation.goals.front();
+    CHECK(goal.goal == "job_41");
+    CHECK(goal.for_job == JobId{41});
+    CHECK(goal.gain == GpuSeconds{8 * 3600});
+    CHECK(goal.moves.size() == 1);
+    CHECK(goal.held_back.empty());
+    CHECK(plan.ledger.consolidation.moves.size() == 1);
+    CHECK(plan.ledger.consolidation.clearings.size() == 1);
+}
+
+TEST_CASE("the price is that of the design", "[consolidate]") {
+    World world = two_halves();
+    const Plan plan = decide(world, moving_rule());
+    // 4 GPUs: 60 s to save, 30 s to be requeued, 30 s to reload; half of the 600 s since the last save at risk;
+    // 4 free GPUs at the destination held for 120 s.
+    CHECK(plan.consolidation.goals.front().moves.front().price ==
+          GpuSeconds{4 * (60 + 30 + 30) + 4 * 600 / 2 + 4 * 120});
+}
+
+TEST_CASE("a move that costs more than it is worth is shown and not begun", "[consolidate]") {
+    World world = two_halves();
+    auto rule = moving_rule();
+    rule.min_gain = 100;
+    const Plan plan = decide(world, rule);
+    CHECK(plan.steps.empty());
+    CHECK(held_back(plan).starts_with("no moves that are worth their price (min_gain 100"));
+}
+
+TEST_CASE("jobs that failed to move make later ones dearer", "[consolidate]") {
+    World world = two_halves();
+    world.ledger.consolidation.records = {{"alice", 8, 8}};
+    const Plan plan = decide(world, moving_rule());
+    CHECK(plan.consolidation.goals.front().moves.front().price ==
+          GpuSeconds{4 * (60 + 30 + 30) + 4 * 600 * 9 / 10 + 4 * 120});
+}
+
+TEST_CASE("a job whose GPUs are idle goes first", "[consolidate]") {
+    World world = two_halves();
+    Snapshot snapshot = world.snapshot();
+    Plan plan;
+    plan.ledger = world.ledger;
+    JobUse idle;
+    idle.job = JobId{21};
+    for (int i = 0; i < 4; ++i) idle.gpus.push_back({"t2", i, Verdict::kIdle, world.at, ""});
+    plan.uses = {idle};
+    policies::consolidate(snapshot, moving_rule(), false, plan);
+    CHECK(moved(plan) == Names{"21: t1"});
+}
+
+TEST_CASE("only jobs that may be moved are", "[consolidate]") {
+    World world = two_halves();
+    auto rule = moving_rule();
+    Job& other = world.jobs.at(21).job;
+    other.checkpoint.reset();  // leaves job 11 alone
+    Job& job = world.jobs.at(11).job;
+    const auto why = [&] {
+        const Snapshot snapshot = world.snapshot();
+        Plan plan = decide(world, rule);
+        CHECK(moved(plan).empty());
+        return policies::explain_moves(snapshot, rule, plan, *snapshot.job(JobId{11})).back();
+    };
+    REQUIRE(moved(decide(world, rule)) == Names{"11: t2"});
+    SECTION("no checkpoint") {
+        job.checkpoint.reset();
+        CHECK(why() == "Weir does not move it: its user declared no checkpoint (sbatch --weir-checkpoint)");
+        CHECK(held_back(decide(world, rule)) ==
+              "no running job declares a checkpoint (sbatch --weir-checkpoint)");
+    }
+    SECTION("not requeueable") {
+        job.requeueable = false;
+        CHECK(why().ends_with("it may not be requeued (--no-requeue, or JobRequeue in slurm.conf)"));
+    }
+    SECTION("pinned by its user") {
+        job.request.nodes_required = {"t1"};
+        CHECK(why().ends_with("its user names the nodes it runs on"));
+    }
+    SECTION("in a reservation") {
+        job.reservation = "school";
+        CHECK(why().ends_with("it runs in reservation school"));
+    }
+    SECTION("suspended") {
+        job.suspended = true;
+        CHECK(why().ends_with("it is suspended"));
+    }
+    SECTION("young") {
+        job.started = world.at - 30s;
+        CHECK(why().ends_with("it has run for less than 1m"));
+    }
+    SECTION("about to end") {
+        job.time_limit = 62min;
+        CHECK(why().ends_with("it ends so soon that a move would not pay"));
+    }
+    SECTION("forbidden by user") {
+        rule.exempt_users = {"alice"};
+        CHECK(why().ends_with("user alice is exempt"));
+    }
+    SECTION("forbidden by account") {
+        rule.exempt_accounts = {"lab"};
+        CHECK(why().ends_with("account lab is exempt"));
+    }
+    SECTION("forbidden by partition") {
+        rule.exempt_partitions = {"train"};
+        CHECK(why().ends_with("partition train is exempt"));
+    }
+    SECTION("too large") {
+        rule.max_gpus = 3;
+        CHECK(why().ends_with("it holds more than 3 GPUs (max_gpus)"));
+    }
+    SECTION("a constraint that the model cannot express") {
+        job.request.beyond_model = "its constraint offers alternatives";
+        CHECK(why().ends_with("its constraint offers alternatives"));
+    }
+}
+
+TEST_CASE("a job goes only where its request lets it", "[consolidate]") {
+    World world = two_halves();
+    world.jobs.at(21).job.checkpoint.reset();
+    Job& job = world.jobs.at(11).job;
+    REQUIRE(moved(decide(world, moving_rule())) == Names{"11: t2"});
+    SECTION("a feature") {
+        job.request.features = {"ib"};
+        world.nodes.at("t1").features = {"ib"};
+    }
+    SECTION("a node it excludes") { job.request.nodes_excluded = {"t2"}; }
+    SECTION("another type of GPU") { world.nodes.at("t2").gpus.front().type = "a100"; }
+    SECTION("memory") {
+        job.memory = 100 * 1024;
+        world.nodes.at("t2").memory = 50 * 1024;
+    }
+    SECTION("CPUs") { world.nodes.at("t2").cpus = 40; }
+    SECTION("a reservation of others") { world.nodes.at("t2").reservation = "school"; }
+    SECTION("a node that drains") { world.nodes.at("t2").state = NodeState::kDraining; }
+    SECTION("a node that backfill has planned") { world.nodes.at("t2").planned = true; }
+    SECTION("another partition") {
+        world.partitions["train"] = {"t1"};
+        world.partitions["other"] = {"t2"};
+        world.jobs.at(21).partitions = {"other"};
+    }
+    CHECK(moved(decide(world, moving_rule())).empty());
+}
+
+TEST_CASE("GPUs that are farther from each other are no place for a job", "[consolidate]") {
+    World world = two_halves();
+    world.jobs.at(21).job.checkpoint.reset();
+    const std::string near(28, '5');
+    const std::string far(28, '1');
+    Snapshot snapshot = world.snapshot();
+    for (int i = 0; i < 4; ++i) {
+        GpuUse use;
+        use.job = JobId{11};
+        use.index = i;
+        snapshot.gpu_uses.push_back(use);
+    }
+    const auto places = [&](const std::string& here, const std::string& there, int max_worse) {
+        snapshot.nodes[0].pairs = GpuPairs(here);
+        snapshot.nodes[1].pairs = GpuPairs(there);
+        auto rule = moving_rule();
+        rule.max_worse = max_worse;
+        Plan plan;
+        policies::consolidate(snapshot, rule, false, plan);
+        return moved(plan).size();
+    };
+    CHECK(places(near, near, 0) == 1);
+    CHECK(places(near, far, 0) == 0);
+    CHECK(places(near, far, 4) == 1);
+    CHECK(places(far, near, 0) == 1);
+    CHECK(places("", far, 0) == 1);   // nothing is known to be lost
+    CHECK(places(near, "", 0) == 0);  // something might be
+}
+
+TEST_CASE("a job that Slurm can start, or will soon, or that has just come, moves nothing", "[consolidate]") {
+    World world = two_halves();
+    Job& job = world.jobs.at(41).job;
+    SECTION("it fits") { job.request.gpus_per_node = 4; }
+    SECTION("soon") { job.expected_start = world.at + 1min; }
+    SECTION("young") { job.eligible = world.at - 10s; }
+    SECTION("held by something else") { job.waits_for = WaitsFor::kOther; }
+    SECTION("larger than all that is free") { job.request.nodes_min = job.request.nodes_max = 2; }
+    CHECK(decide(world, moving_rule()).consolidation.goals.empty());
+}
+
+TEST_CASE("a job of two nodes gets two", "[consolidate]") {
+    World world;
+    world.add_nodes("t", 4, {"train"});
+    for (std::uint32_t i = 1; i <= 4; ++i) world.movable(10 + i, {"t" + std::to_string(i)}, 4);
+    world.pending(41, "train", 2, 8, 5min);
+    const Plan plan = decide(world, moving_rule());
+    REQUIRE(plan.consolidation.goals.size() == 1);
+    CHECK(plan.consolidation.goals.front().nodes.size() == 2);
+    CHECK(plan.consolidation.goals.front().moves.size() == 2);
+    CHECK(plan.ledger.consolidation.moves.size() == 1);  // at_once
+}
+
+TEST_CASE("a job that wants one block is given nodes of one", "[consolidate]") {
+    World world;
+    world.add_nodes("t", 4, {"train"});
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        world.movable(10 + i, {"t" + std::to_string(i)}, i == 2 || i == 3 ? 1 : 4);
+        world.nodes.at("t" + std::to_string(i)).block = i <= 2 ? "b1" : "b2";
+    }
+    world.add_nodes("u", 1, {"train"});
+    world.running(51, "train", {"u1"}, 6);
+    world.pending(41, "train", 2, 8, 5min);
+    const auto nodes = [&] { return decide(world, moving_rule()).consolidation.goals.at(0).nodes; };
+    CHECK(nodes() == Names{"t2", "t3"});
+    world.jobs.at(41).job.request.one_block = true;
+    const Names one = nodes();
+    CHECK((one == Names{"t1", "t2"} || one == Names{"t3", "t4"} || one.empty()));
+}
+
+TEST_CASE("a job of several nodes is moved with its parts, within its block", "[consolidate]") {
+    World world;
+    world.add_nodes("t", 6, {"train"});
+    for (int i = 1; i <= 6; ++i) world.nodes.at("t" + std::to_string(i)).block = i <= 4 ? "b1" : "b2";
+    world.movable(11, {"t1", "t2"}, 2);
+    world.running(31, "train", {"t3"}, 6);
+    world.running(41, "train", {"t4"}, 6);
+    world.running(51, "train", {"t5"}, 6);
+    world.running(61, "train", {"t6"}, 6);
+    world.pending(71, "train", 2, 8, 5min);
+    const Plan plan = decide(world, moving_rule());
+    CHECK(moved(plan) == Names{"11: t3 t4"});
+}
+
+TEST_CASE("a lending rule that lacks a node has one emptied, and takes it", "[consolidate]") {
+    World world = small_world(3);
+    world.running(1, "inference", {"i1"}, 8);
+    world.running(2, "inference", {"i2"}, 8);
+    world.movable(11, {"t1"}, 2);
+    world.movable(12, {"t2"}, 3);
+    world.movable(13, {"t3"}, 4);
+    world.pending(41, "inference", 1, 8, 5min);
+    const std::vector lending{small_rule()};
+    const auto rule = moving_rule();
+    CHECK(cycle(world, rule, lending) == Names{"hold t1 as weir_clear_inference", "hold t3 as weir_move_11"});
+    CHECK(cycle(world, rule, lending) == Names{"have job 11 save and requeue itself"});
+    world.requeue(11);
+    CHECK(cycle(world, rule, lending) == Names{"start job 11 on t3"});
+    const Names steps = cycle(world, rule, lending);
+    // Let go and lent in one plan, so that nobody gets between.
+    CHECK(steps == Names{"release weir_clear_inference", "lend t1 to inference", "free job 11 from weir_move_11",
+                         "release weir_move_11"});
+    CHECK(world.jobs.at(41).nodes == Names{"t1"});
+}
+
+TEST_CASE("two rules that want the same node do not both get it", "[consolidate]") {
+    World world = small_world(2);
+    world.add_nodes("j", 1, {"chat"});
+    world.partitions["chat"].push_back("t1");
+    world.partitions["chat"].push_back("t2");
+    world.running(1, "inference", {"i1"}, 8);
+    world.running(2, "inference", {"i2"}, 8);
+    world.running(3, "chat", {"j1"}, 8);
+    world.movable(11, {"t1"}, 2);
+    world.running(12, "train", {"t2"}, 4);
+    world.pending(41, "inference", 1, 8, 5min);
+    world.pending(42, "chat", 1, 8, 5min);
+    auto inference = small_rule();
+    auto chat = small_rule();
+    chat.name = "chat";
+    chat.to = "chat";
+    inference.also = {"chat"};
+    chat.also = {"inference"};
+    auto rule = moving_rule();
+    rule.at_once = 8;
+    const Plan plan = decide(world, rule, {inference, chat});
+    REQUIRE(plan.ledger.consolidation.clearings.size() == 1);
+    CHECK(plan.ledger.consolidation.clearings.front().goal == "inference");
+    CHECK(plan.consolidation.goals.size() == 2);
+    CHECK(plan.consolidation.goals.back().moves.empty());
+}
+
+TEST_CASE("limits hold moves back, and the plan says which", "[consolidate]") {
+    World world = two_halves();
+    auto rule = moving_rule();
+    SECTION("only advised") { CHECK(held_back(decide(world, rule, {}, true)) == "consolidation only advises"); }
+    SECTION("other hours") {
+        rule.hours = {{0b1111111, 1min, 2min}};
+        CHECK(held_back(decide(world, rule)) == "moves begin at other hours only");
+    }
+    SECTION("an hour's moves are done") {
+        rule.per_hour = 1;
+        Move past;
+        past.job = JobId{99};
+        past.begun = world.at - 30min;
+        past.ended = world.at - 29min;
+        world.ledger.consolidation.past = {past};
+        CHECK(held_back(decide(world, rule)) == "1 move began in the last hour (per_hour)");
+    }
+    SECTION("one is being moved") {
+        Move now;
+        now.job = JobId{21};
+        now.begun = world.at;
+        now.from = {"t2"};
+        now.to = {"t1"};
+        now.goal = "job_99";
+        now.asked = world.at;
+        world.reserve("weir_move_21", {"t1"});
+        world.ledger.consolidation.moves = {now};
+        CHECK(decide(world, rule).ledger.consolidation.moves.size() == 1);
+    }
+}
+
+TEST_CASE("tidying up empties nodes at its hours, where that makes GPUs usable", "[consolidate]") {
+    World world;
+    world.add_nodes("t", 3, {"train"});
+    world.movable(11, {"t1"}, 2);
+    world.running(21, "train", {"t2"}, 6);
+    world.running(31, "train", {"t3"}, 8);
+    auto rule = moving_rule();
+    CHECK(decide(world, rule).consolidation.goals.empty());
+    rule.tidy = {{0b1111111, 0min, 24h}};
+    const Plan plan = decide(world, rule);
+    CHECK(plan.consolidation.fragmented_gpus > 0);
+    CHECK(moved(plan) == Names{"11: t2"});
+    CHECK(plan.ledger.consolidation.clearings.front().goal == "tidy");
+}
