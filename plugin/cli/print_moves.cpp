@@ -19,9 +19,10 @@ std::string names(const json& object, const char* name) {
     return joined(texts_of(object, name), ",");
 }
 
-std::string move_notes(const json& move) {
+std::vector<std::string> notes_of(const json& move) {
     const std::string failure = text_of(move, "failure");
-    return failure.empty() ? text_of(move, "why") : "not moved: " + failure;
+    const std::string note = failure.empty() ? text_of(move, "why") : "not moved: " + failure;
+    return note.empty() ? std::vector<std::string>{} : std::vector{note};
 }
 
 std::string moves_under_way(const json& moves, const Look& look) {
@@ -38,14 +39,14 @@ std::string moves_under_way(const json& moves, const Look& look) {
         table.row({text_of(move, "job"), text_of(move, "user"), names(move, "from"), names(move, "to"),
                    digits_of(move, "gpus"), text_of(move, "stage"), begun ? since(*begun, look) : "",
                    gpu_time(number_of(move, "price_gpu_seconds"))},
-                  {move_notes(move)});
+                  notes_of(move));
     }
     return table.text(look);
 }
 
 std::string past_moves(const json& moves, const Look& look) {
     Table table({{"ENDED", Table::Kind::kText},
-                 {"JOB", Table::Kind::kText},
+                 {"JOB"},
                  {"USER"},
                  {"FROM"},
                  {"TO"},
@@ -57,28 +58,28 @@ std::string past_moves(const json& moves, const Look& look) {
     for (std::size_t i = skipped; i < moves.size(); ++i) {
         const json& move = moves[i];
         const auto ended = time_of(move, "ended");
-        const std::string failure = text_of(move, "failure");
-        std::vector<std::string> notes;
-        if (!failure.empty()) notes.push_back(move_notes(move));
-        table.row({ended ? clock(*ended, look) : "", text_of(move, "job"), text_of(move, "user"),
-                   names(move, "from"), names(move, "to"), digits_of(move, "gpus"), text_of(move, "stage"),
-                   gpu_time(number_of(move, "price_gpu_seconds")),
-                   gpu_time(number_of(move, "lost_gpu_seconds"))},
-                  std::move(notes));
+        const bool failed = !text_of(move, "failure").empty();
+        table.row(
+            {ended ? clock(*ended, look) : "", text_of(move, "job"), text_of(move, "user"),
+             names(move, "from"), names(move, "to"), digits_of(move, "gpus"), text_of(move, "stage"),
+             gpu_time(number_of(move, "price_gpu_seconds")), gpu_time(number_of(move, "lost_gpu_seconds"))},
+            failed ? notes_of(move) : std::vector<std::string>{});
     }
     std::string text = table.text(look);
-    if (skipped > 0) text += "(" + counted(static_cast<std::int64_t>(skipped), "older move") + " with --json)\n";
+    if (skipped > 0)
+        text += "(" + counted(static_cast<std::int64_t>(skipped), "older move") + " with --json)\n";
     return text;
 }
 
 std::string held_nodes(const json& clearings, const Look& look) {
     std::string text;
     for (const json& clearing : clearings)
-        text += wrapped("",
-                        "Being cleared: " + enumerated(texts_of(clearing, "nodes")) + " (price " +
-                            gpu_time(number_of(clearing, "price_gpu_seconds")) + ", gain " +
-                            gpu_time(number_of(clearing, "gain_gpu_seconds")) + "): " + text_of(clearing, "why"),
-                        2, look);
+        text +=
+            wrapped("",
+                    "Being cleared: " + enumerated(texts_of(clearing, "nodes")) + " (price " +
+                        gpu_time(number_of(clearing, "price_gpu_seconds")) + ", gain " +
+                        gpu_time(number_of(clearing, "gain_gpu_seconds")) + "): " + text_of(clearing, "why"),
+                    2, look);
     return text;
 }
 
@@ -119,11 +120,11 @@ std::string print_goals(const json& goals, const Look& look) {
                                 gpu_time(number_of(goal, "gain_gpu_seconds")),
                             2, look);
         for (const json& move : moves)
-            text += wrapped("  ",
-                            "job " + text_of(move, "job") + " from " + names(move, "from") + " to " +
-                                names(move, "to") + ", price " +
-                                gpu_time(number_of(move, "price_gpu_seconds")),
-                            4, look);
+            text +=
+                wrapped("  ",
+                        "job " + text_of(move, "job") + " from " + names(move, "from") + " to " +
+                            names(move, "to") + ", price " + gpu_time(number_of(move, "price_gpu_seconds")),
+                        4, look);
         if (!held_back.empty()) text += wrapped("  ", "not now: " + held_back, 4, look);
     }
     return text;
@@ -134,8 +135,8 @@ std::string print_consolidation_note(const json& note, const Look& look) {
     const auto moves = number_of(note, "moves");
     const auto wanted = number_of(note, "wanted");
     const auto fragmented = std::lround(real_of(note, "fragmented_gpus"));
-    std::string text = "Consolidation" + std::string(text_of(note, "mode") == "act" ? "" : " (advises)") + ": " +
-                       counted(moves, "job") + (moves == 1 ? " is" : " are") + " being moved";
+    std::string text = "Consolidation" + std::string(text_of(note, "mode") == "act" ? "" : " (advises)") +
+                       ": " + counted(moves, "job") + (moves == 1 ? " is" : " are") + " being moved";
     if (wanted > 0) text += ", " + counted(wanted, "want") + " (see `weir plan`)";
     text += "; " + counted(fragmented, "free GPU") + " too scattered to use.";
     return wrapped("", text, 2, look);

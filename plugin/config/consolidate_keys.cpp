@@ -41,15 +41,15 @@ void read_from_to(const Value& value, int least, int most, int& into) {
 }
 
 void read_exemptions(const Value& value, ConsolidateRule& into) {
-    value.keys({{"partitions",
-                 [&](const Value& v) {
-                     read_names(v, "a list of partitions", read_partition, into.exempt_partitions);
-                 }},
-                {"accounts",
-                 [&](const Value& v) { read_names(v, "a list of accounts", read_account, into.exempt_accounts); }},
-                {"users", [&](const Value& v) {
-                     read_names(v, "a list of users", read_account, into.exempt_users);
-                 }}});
+    value.keys(
+        {{"partitions",
+          [&](const Value& v) {
+              read_names(v, "a list of partitions", read_partition, into.exempt_partitions);
+          }},
+         {"accounts",
+          [&](const Value& v) { read_names(v, "a list of accounts", read_account, into.exempt_accounts); }},
+         {"users",
+          [&](const Value& v) { read_names(v, "a list of users", read_account, into.exempt_users); }}});
 }
 
 }  // namespace
@@ -77,7 +77,8 @@ ConsolidateRule read_consolidate_rule(const Value& value) {
         {"cooldown", [&](const Value& v) { read_seconds(v, rule.cooldown); }},
         {"min_run", [&](const Value& v) { read_seconds(v, rule.min_run); }},
         {"start", [&](const Value& v) { read_seconds(v, rule.start); }},
-        {"max_worse", [&](const Value& v) { read_from_to(v, 0, static_cast<int>(Nearness::kSame), rule.max_worse); }},
+        {"max_worse",
+         [&](const Value& v) { read_from_to(v, 0, static_cast<int>(Nearness::kSame), rule.max_worse); }},
         {"exempt", [&](const Value& v) { read_exemptions(v, rule); }},
     });
     return rule;

@@ -45,8 +45,8 @@ std::optional<std::chrono::minutes> minute_of(std::string_view text) {
 }  // namespace
 
 Read<Hours> read_hours(std::string_view text) {
-    const auto fault = tl::unexpected(in_quotes(text) +
-                                      " is not a time of day (as in 20:00-06:00 or mon-fri 20:00-06:00)");
+    const auto fault =
+        tl::unexpected(in_quotes(text) + " is not a time of day (as in 20:00-06:00 or mon-fri 20:00-06:00)");
     Hours hours;
     std::string_view rest = text;
     if (const auto space = rest.find(' '); space != std::string_view::npos) {

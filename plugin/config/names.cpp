@@ -147,7 +147,7 @@ class RuleCheck {
 // Nodes stay reserved for a borrower that no rule looks after any more.
 void check_reservations(const Policy& policy, const Snapshot& snapshot, std::vector<Finding>& findings) {
     for (const Reservation& reservation : snapshot.reservations) {
-        if (!reservation.name.starts_with("weir_")) continue;
+        if (!reservation.name.starts_with("weir_") || is_of_consolidation(reservation.name)) continue;
         const auto rule = std::ranges::find(policy.lend, reservation.name, &LendRule::reservation);
         const std::string remedy =
             "; if its nodes shall go home: scontrol delete reservation=" + reservation.name;

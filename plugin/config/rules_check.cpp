@@ -70,6 +70,9 @@ class Check {
         const std::string& name = rules_[i].name;
         if (name.empty()) return;
         const Place here = place(i, "name");
+        if (is_of_consolidation(rules_[i].reservation()))
+            tell(here, in_quotes(name) + " would be called like a reservation of consolidation's (" +
+                           rules_[i].reservation() + "); do not begin it with move_ or clear_");
         const auto [first, is_new] = names_.try_emplace(name, here);
         if (is_new) return;
         const auto [later, earlier] = in_order(first->second, here);

@@ -23,8 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRestFactor = 10;       // a cycle is at least so many times as long as observing takes
-constexpr Duration kRefusedRest{60};  // before a job that Slurm refused is tried again
+constexpr int kRestFactor = 10;  // a cycle is at least so many times as long as observing takes
+constexpr std::chrono::milliseconds kCycleOfMoves{2000};  // a job that is being moved does no work meanwhile
+constexpr Duration kRefusedRest{60};                      // before a job that Slurm refused is tried again
 
 Time now() {
     return std::chrono::floor<Duration>(std::chrono::system_clock::now());
@@ -97,7 +98,9 @@ void Controller::run() {
         if (shared_.take_reload()) reload();
         cycle();
         soonest = start + kRestFactor * observe_time_;
-        latest = std::max(soonest, start + std::chrono::duration_cast<Clock::duration>(policy_.cycle));
+        const auto period =
+            ledger_.consolidation.moves.empty() ? policy_.cycle : std::min(policy_.cycle, kCycleOfMoves);
+        latest = std::max(soonest, start + std::chrono::duration_cast<Clock::duration>(period));
     }
     journal_.event(now(), "stop", "weirctld", "");
 }
@@ -134,8 +137,8 @@ Result<void> Controller::observe(Snapshot& snapshot) {
     const bool gpu_uses = !policy_.idle.empty() || policy_.consolidate;
     auto loaded = tables_.refresh(gpu_uses);
     if (loaded) {
-        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_,
-                                        gpu_uses, service_jobs(policy_));
+        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_, gpu_uses,
+                                        service_jobs(policy_));
         snapshot.services = watch_.look();
         snapshot.ledger = ledger_;
         snapshot.gpu_windows = policies::gpu_windows(policy_.idle);
@@ -174,8 +177,9 @@ Plan Controller::decide(const Snapshot& snapshot, bool only_what_acts) const {
     Plan plan = policies::lend(snapshot, lending);
     policies::services(snapshot, serviced, gentle, plan);
     policies::idle(snapshot, watching, policy_.gpu_types, serving, plan);
-    policies::consolidate(snapshot, policy_.consolidate,
-                          policy_.consolidate && left_out(*policy_.consolidate), plan);
+    if (!only_what_acts || !ledger_.paused)
+        policies::consolidate(snapshot, policy_.consolidate,
+                              policy_.consolidate && left_out(*policy_.consolidate), plan);
     return plan;
 }
 

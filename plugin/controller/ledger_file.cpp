@@ -206,14 +206,10 @@ std::string to_json(const Ledger& ledger) {
     for (const IdleJob& job : ledger.idle) idle.push_back(idle_to_json(job));
     json services = json::array();
     for (const ServiceState& state : ledger.services) services.push_back(service_to_json(state));
-    return json{{"version", kVersion},
-                {"loans", loans},
-                {"rules", rules},
-                {"idle", idle},
-                {"services", services},
-                {"consolidation", consolidation_to_json(ledger.consolidation)},
-                {"paused", ledger.paused},
-                {"paused_by", ledger.paused_by}}
+    return json{{"version", kVersion},     {"loans", loans},
+                {"rules", rules},          {"idle", idle},
+                {"services", services},    {"consolidation", consolidation_to_json(ledger.consolidation)},
+                {"paused", ledger.paused}, {"paused_by", ledger.paused_by}}
                .dump(1) +
            "\n";
 }

@@ -15,6 +15,7 @@ json move_to_json(const Move& move) {
             {"from", move.from},
             {"to", move.to},
             {"goal", move.goal},
+            {"for_job", optional_job(move.for_job)},
             {"why", move.why},
             {"gpus", move.gpus.value},
             {"price_gpu_seconds", move.price.value},
@@ -44,6 +45,7 @@ Move move_from_json(const json& object) {
     move.from = object.at("from").get<std::vector<std::string>>();
     move.to = object.at("to").get<std::vector<std::string>>();
     move.goal = object.at("goal");
+    move.for_job = optional_job_of(object, "for_job");
     move.why = object.at("why");
     move.gpus = Gpus{object.at("gpus").get<std::int64_t>()};
     move.price = GpuSeconds{object.at("price_gpu_seconds").get<std::int64_t>()};
@@ -97,10 +99,11 @@ json consolidation_to_json(const Consolidation& consolidation) {
     return {{"moves", list_of(consolidation.moves, move_to_json)},
             {"past", list_of(consolidation.past, move_to_json)},
             {"clearings", list_of(consolidation.clearings, clearing_to_json)},
-            {"rests", list_of(consolidation.rests,
-                              [](const GoalRest& one) {
-                                  return json{{"goal", one.goal}, {"until", one.until.time_since_epoch().count()}};
-                              })},
+            {"rests",
+             list_of(consolidation.rests,
+                     [](const GoalRest& one) {
+                         return json{{"goal", one.goal}, {"until", one.until.time_since_epoch().count()}};
+                     })},
             {"records", list_of(consolidation.records, [](const MoveRecord& one) {
                  return json{{"user", one.user}, {"moves", one.moves}, {"failed", one.failed}};
              })}};
@@ -115,9 +118,11 @@ Consolidation consolidation_from_json(const json& object) {
         if (!past.ended) past.ended = past.begun;
     }
     for (const json& one : object.at("clearings")) consolidation.clearings.push_back(clearing_from_json(one));
-    for (const json& one : object.at("rests")) consolidation.rests.push_back({one.at("goal"), time_of(one.at("until"))});
+    for (const json& one : object.at("rests"))
+        consolidation.rests.push_back({one.at("goal"), time_of(one.at("until"))});
     for (const json& one : object.at("records"))
-        consolidation.records.push_back({one.at("user"), one.at("moves").get<int>(), one.at("failed").get<int>()});
+        consolidation.records.push_back(
+            {one.at("user"), one.at("moves").get<int>(), one.at("failed").get<int>()});
     std::ranges::sort(consolidation.moves, {}, &Move::job);
     std::ranges::sort(consolidation.clearings, {}, &Clearing::goal);
     std::ranges::sort(consolidation.rests, {}, &GoalRest::goal);

@@ -26,7 +26,7 @@ const char* kind_of(const Step& step) {
     static constexpr const char* kKinds[] = {
         "set_reservation", "delete_reservation", "name_reservation", "notify_job",    "end_job",
         "tell_job",        "tell_user",          "submit_replica",   "drain_replica", "end_replica",
-        "hold_nodes",      "release_nodes",     "ask_to_save",      "pin_job",       "unpin_job"};
+        "hold_nodes",      "release_nodes",      "ask_to_save",      "pin_job",       "unpin_job"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }
@@ -128,13 +128,16 @@ struct Metrics::Parts {
                                     .Help("Jobs on their way from one node to another")
                                     .Register(registry)
                                     .Add({});
-    prometheus::Family<prometheus::Counter>& moves =
-        BuildCounter().Name("weir_moves_total").Help("Moves of jobs that are over, by outcome").Register(registry);
-    prometheus::Counter& move_loss = BuildCounter()
-                                         .Name("weir_moves_lost_gpu_seconds_total")
-                                         .Help("GPU-seconds that moved jobs did no work while they were moved")
-                                         .Register(registry)
-                                         .Add({});
+    prometheus::Family<prometheus::Counter>& moves = BuildCounter()
+                                                         .Name("weir_moves_total")
+                                                         .Help("Moves of jobs that are over, by outcome")
+                                                         .Register(registry);
+    prometheus::Counter& move_loss =
+        BuildCounter()
+            .Name("weir_moves_lost_gpu_seconds_total")
+            .Help("GPU-seconds that moved jobs did no work while they were moved")
+            .Register(registry)
+            .Add({});
     prometheus::Gauge& fragmented = BuildGauge()
                                         .Name("weir_fragmented_gpus")
                                         .Help("Free GPUs that a job of those here could, on average, not use")

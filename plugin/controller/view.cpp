@@ -306,8 +306,9 @@ json plan_to_json(const View& view, const Reader& reader) {
     return {{"at", seconds(view.snapshot.at)},
             {"mode", view.policy.mode == policies::Mode::kAct ? "act" : "advise"},
             {"paused", view.ledger.paused},
-            {"consolidate", view.policy.consolidate ? json(view.policy.acts(*view.policy.consolidate) ? "act" : "advise")
-                                                    : json(nullptr)},
+            {"consolidate", view.policy.consolidate
+                                ? json(view.policy.acts(*view.policy.consolidate) ? "act" : "advise")
+                                : json(nullptr)},
             {"steps", steps},
             {"rules", rules},
             {"goals", goals_to_json(view, reader)}};

@@ -6,9 +6,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json move_to_json(const View& view, const Reader& reader, const Move& move, const std::optional<JobId>& for_job) {
+json move_to_json(const View& view, const Reader& reader, const Move& move) {
     std::vector<JobId> named{move.job};
-    if (for_job) named.push_back(*for_job);
+    if (move.for_job) named.push_back(*move.for_job);
     return {{"job", move.label},
             {"user", move.user},
             {"from", move.from},
@@ -24,13 +24,6 @@ json move_to_json(const View& view, const Reader& reader, const Move& move, cons
             {"ended", optional_seconds(move.ended)},
             {"price_gpu_seconds", move.price.value},
             {"lost_gpu_seconds", move.lost().value}};
-}
-
-// Of the job that moves of that goal are for.
-std::optional<JobId> beneficiary(const Ledger& ledger, const std::string& goal) {
-    for (const Clearing& clearing : ledger.consolidation.clearings)
-        if (clearing.goal == goal) return clearing.for_job;
-    return std::nullopt;
 }
 
 }  // namespace
@@ -69,7 +62,7 @@ json moves_to_json(const View& view, const Reader& reader) {
         json shown = json::array();
         for (const Move& move : moves) {
             if (may_see(view, reader, {move.job}))
-                shown.push_back(move_to_json(view, reader, move, beneficiary(view.ledger, move.goal)));
+                shown.push_back(move_to_json(view, reader, move));
             else
                 ++hidden;
         }
@@ -88,15 +81,16 @@ json moves_to_json(const View& view, const Reader& reader) {
                              {"price_gpu_seconds", clearing.price.value},
                              {"gain_gpu_seconds", clearing.gain.value}});
     }
-    return {{"at", seconds(view.snapshot.at)},
-            {"mode", view.policy.consolidate && view.policy.acts(*view.policy.consolidate) ? "act" : "advise"},
-            {"movable_jobs", view.plan.consolidation.movable},
-            {"checkpointed_jobs", view.plan.consolidation.checkpointed},
-            {"fragmented_gpus", view.plan.consolidation.fragmented_gpus},
-            {"clearings", clearings},
-            {"moves", running},
-            {"past", past},
-            {"hidden", hidden}};
+    return {
+        {"at", seconds(view.snapshot.at)},
+        {"mode", view.policy.consolidate && view.policy.acts(*view.policy.consolidate) ? "act" : "advise"},
+        {"movable_jobs", view.plan.consolidation.movable},
+        {"checkpointed_jobs", view.plan.consolidation.checkpointed},
+        {"fragmented_gpus", view.plan.consolidation.fragmented_gpus},
+        {"clearings", clearings},
+        {"moves", running},
+        {"past", past},
+        {"hidden", hidden}};
 }
 
 }  // namespace weir::controller

@@ -224,6 +224,7 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.qos = text(info.qos);
     job.batch = info.batch_flag != 0;
     job.held = info.priority == 0;
+    job.heterogeneous = info.het_job_id != 0;
     job.restarts = info.restart_cnt;
     job.suspended = (info.job_state & JOB_STATE_BASE) == JOB_SUSPENDED;
     for (const std::string& name : split(info.partition != nullptr ? info.partition : "")) {

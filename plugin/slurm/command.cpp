@@ -95,8 +95,8 @@ Result<void> set_reservation_nodes(const std::string& name, const std::vector<st
                    "setting the nodes of reservation " + name + " to " + node_list);
 }
 
-Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes, const std::string& user,
-                        std::chrono::seconds expires) {
+Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes,
+                        const std::string& user, std::chrono::seconds expires) {
     std::string reservation = name;
     std::string node_list = joined(nodes);
     std::string users = user;

@@ -31,8 +31,8 @@ Result<void> delete_reservation(const std::string& name);
 
 // A reservation around running jobs that runs out once no job has named it for `expires`; what is there by
 // that name is made so.
-Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes, const std::string& user,
-                        std::chrono::seconds expires);
+Result<void> hold_nodes(const std::string& name, const std::vector<std::string>& nodes,
+                        const std::string& user, std::chrono::seconds expires);
 
 // What to change of a pending or running job; absent fields stay.
 struct JobChange {

@@ -146,12 +146,9 @@ Result<JobWhereabouts> find_job(std::uint32_t job_id) {
         const bool running =
             (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
         auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
-        return JobWhereabouts{running,
-                              state == JOB_PENDING && (job.job_state & JOB_COMPLETING) == 0,
-                              job.restart_cnt,
-                              text(job.resv_name),
-                              text(job.nodes),
-                              text(job.admin_comment)};
+        return JobWhereabouts{running,         state == JOB_PENDING && (job.job_state & JOB_COMPLETING) == 0,
+                              job.restart_cnt, text(job.resv_name),
+                              text(job.nodes), text(job.admin_comment)};
     }
     return JobWhereabouts{};
 }

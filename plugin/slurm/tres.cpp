@@ -139,12 +139,13 @@ Allocation parse_allocation(std::string_view text) {
         else if (name == "mem")
             held.memory = mebibytes(value);
         else if (name == "gres/gpu")
-            untyped += number(value).value_or(0);
+            untyped = std::max(untyped, number(value).value_or(0));
         else if (name.starts_with("gres/gpu:"))
             add(typed, name.substr(name.find(':') + 1), number(value).value_or(0));
     }
     held.gpus = std::max(untyped, total_gpus(typed));
-    if (typed.size() == 1 && typed.front().total == held.gpus) held.gpu_type = typed.front().type;
+    if (typed.size() == 1 && held.gpus > 0 && typed.front().total == held.gpus)
+        held.gpu_type = typed.front().type;
     return held;
 }
 

@@ -52,7 +52,8 @@ class Beginner {
         const auto lately = [&](const Move& move) { return at - move.begun < std::chrono::hours(1); };
         const auto begun = std::ranges::count_if(w_.memory().moves, lately) +
                            std::ranges::count_if(w_.memory().past, lately);
-        if (begun >= rule_.per_hour) return counted(static_cast<int>(begun), "move") + " began in the last hour (per_hour)";
+        if (begun >= rule_.per_hour)
+            return counted(static_cast<int>(begun), "move") + " began in the last hour (per_hour)";
         return {};
     }
 
@@ -164,8 +165,10 @@ class Beginner {
             move.from = names_of(w_.snapshot, job.nodes);
             move.to = names_of(w_.snapshot, bins_of(relocation.to));
             move.goal = want.goal;
+            move.for_job = want.for_job;
             move.why = "moved so that " + listed(names_of(w_.snapshot, solution.bins)) +
-                       (want.whole ? (solution.bins.size() == 1 ? " comes free: " : " come free: ") : " has room: ") +
+                       (want.whole ? (solution.bins.size() == 1 ? " comes free: " : " come free: ")
+                                   : " has room: ") +
                        want.why;
             move.gpus = job.gpus;
             move.price = GpuSeconds{relocation.price};
@@ -173,7 +176,8 @@ class Beginner {
             move.begun = w_.snapshot.at;
             std::vector<JobId> jobs{job.id};
             if (want.for_job) jobs.push_back(*want.for_job);
-            w_.steps.push_back({HoldNodes{move.reservation(), move.to, move.user, kMoveExpires}, move.why, jobs});
+            w_.steps.push_back(
+                {HoldNodes{move.reservation(), move.to, move.user, expiry_of(job)}, move.why, jobs});
             auto& all = memory().moves;
             all.insert(std::ranges::lower_bound(all, move.job, {}, &Move::job), std::move(move));
         }
@@ -207,7 +211,8 @@ class Beginner {
             };
             usable += at(free) - at(free + more);
         }
-        return GpuSeconds{static_cast<std::int64_t>(std::max(0.0, usable) * static_cast<double>(kTidyGain.count()))};
+        return GpuSeconds{
+            static_cast<std::int64_t>(std::max(0.0, usable) * static_cast<double>(kTidyGain.count()))};
     }
 
     Work& w_;

@@ -14,11 +14,14 @@ class Budget {
     void take() { --left_; }
     bool spent() const { return left_ <= kept_; }
 
-    // While it lives, only one part in so many of what is left may be used.
+    // While it lives, only one part in so many of what is left may be used, or this least if there is as
+    // much.
     class Share {
       public:
-        Share(Budget& budget, std::int64_t parts) : budget_(budget), kept_(budget.kept_) {
-            budget.kept_ = budget.left_ - std::max<std::int64_t>(budget.left_ - kept_, 0) / parts;
+        Share(Budget& budget, std::int64_t parts, std::int64_t least = 0)
+            : budget_(budget), kept_(budget.kept_) {
+            const std::int64_t left = std::max<std::int64_t>(budget.left_ - kept_, 0);
+            budget.kept_ = budget.left_ - std::min(std::max(left / parts, least), left);
         }
         ~Share() { budget_.kept_ = kept_; }
         Share(const Share&) = delete;

@@ -7,9 +7,9 @@
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr Duration kClearingMost{3600};   // a goal that takes longer is given up
-constexpr Duration kClearExpires{7200};   // without Weir
-constexpr Duration kGoalRest{300};        // before one that came to nothing is tried again
+constexpr Duration kClearingMost{3600};  // a goal that takes longer is given up
+constexpr Duration kClearExpires{7200};  // without Weir
+constexpr Duration kGoalRest{300};       // before one that came to nothing is tried again
 
 bool moves_for(const Consolidation& memory, const std::string& goal) {
     return std::ranges::find(memory.moves, goal, &Move::goal) != memory.moves.end();
@@ -35,12 +35,6 @@ bool is_met(const Work& work, const Want& want, const Clearing& clearing) {
     });
 }
 
-void rest(Consolidation& memory, const std::string& goal, Time until) {
-    std::erase_if(memory.rests, [&](const GoalRest& one) { return one.goal == goal; });
-    const auto place = std::ranges::lower_bound(memory.rests, goal, {}, &GoalRest::goal);
-    memory.rests.insert(place, {goal, until});
-}
-
 // Why a clearing is over, and how long its goal is then left alone; empty: it goes on.
 struct Verdict {
     std::string over;
@@ -50,14 +44,12 @@ struct Verdict {
 Verdict judge(const Work& work, const Clearing& clearing) {
     const bool busy = moves_for(work.memory(), clearing.goal);
     const auto want = std::ranges::find(work.wants, clearing.goal, &Want::goal);
-    if (want == work.wants.end()) {
-        // A job on its way is let arrive first; one that has not been asked yet stays.
-        return {"nobody waits for it any more", {}};
-    }
+    if (want == work.wants.end()) return {"nobody waits for it any more", {}};
     if (is_met(work, *want, clearing)) {
-        if (busy) return {};
-        const bool again = want->for_job.has_value();  // it has its room; if it does not start, moves do not help
-        return {"it is free", again && work.rule != nullptr ? work.rule->cooldown : Duration{}};
+        // A job that has its room and does not start is not helped by moves; one of many tasks leaves others.
+        const Job* job = want->for_job ? work.snapshot.job(*want->for_job) : nullptr;
+        const bool again = want->whole || job == nullptr || job->count > 1;
+        return {"what was wanted is free", again || work.rule == nullptr ? Duration{} : work.rule->cooldown};
     }
     if (work.snapshot.at - clearing.since > kClearingMost) return {"it took too long", kGoalRest};
     if (work.frozen && !busy) return {"consolidation is paused", {}};
@@ -73,7 +65,8 @@ void keep_clearings(Work& work) {
     for (const Clearing& clearing : memory.clearings) {
         const Verdict verdict = judge(work, clearing);
         if (!verdict.over.empty()) {
-            if (verdict.rest > Duration{}) rest(memory, clearing.goal, work.snapshot.at + verdict.rest);
+            work.over[clearing.reservation()] = verdict.over;
+            if (verdict.rest > Duration{}) set_rest(memory, clearing.goal, work.snapshot.at + verdict.rest);
             continue;  // its reservation goes with all that nothing explains
         }
         kept.push_back(clearing);
@@ -84,15 +77,18 @@ void keep_clearings(Work& work) {
 }
 
 void give_up(Work& work, const std::string& goal) {
+    for (const Clearing& clearing : work.memory().clearings)
+        if (clearing.goal == goal)
+            work.over[clearing.reservation()] = "no more moves that pay bring it about";
     std::erase_if(work.memory().clearings, [&](const Clearing& one) { return one.goal == goal; });
-    rest(work.memory(), goal, work.snapshot.at + kGoalRest);
+    set_rest(work.memory(), goal, work.snapshot.at + kGoalRest);
 }
 
 void hold(Work& work, const Clearing& clearing) {
     std::vector<JobId> jobs;
     if (clearing.for_job) jobs.push_back(*clearing.for_job);
-    work.steps.push_back({HoldNodes{clearing.reservation(), clearing.nodes, "root", kClearExpires}, clearing.why,
-                          std::move(jobs)});
+    work.steps.push_back({HoldNodes{clearing.reservation(), clearing.nodes, "root", kClearExpires},
+                          clearing.why, std::move(jobs)});
 }
 
 // Of moves and clearings that are over, that a crash cut short, or of a ledger that was lost.
@@ -107,7 +103,9 @@ void clean_up(Work& work) {
                 work.steps.push_back({UnpinJob{job.id, job.label, found.name, {}},
                                       "no move explains its reservation",
                                       {job.id}});
-        work.releases.push_back({ReleaseNodes{found.name}, "nothing needs it any more", {}});
+        const auto known = work.over.find(found.name);
+        work.releases.push_back(
+            {ReleaseNodes{found.name}, known != work.over.end() ? known->second : "no move explains it", {}});
     }
 }
 

@@ -15,7 +15,8 @@ namespace weir::policies {
 // come next: those under way go on or are taken back, whatever the rule says by now, and where nodes are
 // wanted the next cheapest one begins. Where `rule` is absent or `frozen`, none begins. Steps that free nodes
 // come first in the plan, so that a lending rule may take them.
-void consolidate(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule, bool frozen, Plan& plan);
+void consolidate(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule, bool frozen,
+                 Plan& plan);
 
 // What is to be said of a job's moves, of what is being moved for it, or of why it is not moved.
 std::vector<std::string> explain_moves(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule,

@@ -6,9 +6,9 @@
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr Duration kRequeueTakes{30};     // from the end of a job to its start elsewhere
-constexpr Duration kReloadUnless{60};     // where the user did not say how long it takes
-constexpr int kRunsOnFor = 3;             // times the downtime; else it would be done sooner than moved
+constexpr Duration kRequeueTakes{30};  // from the end of a job to its start elsewhere
+constexpr Duration kReloadUnless{60};  // where the user did not say how long it takes
+constexpr int kRunsOnFor = 3;          // times the downtime; else it would be done sooner than moved
 
 bool listed_in(const std::vector<std::string>& names, const std::string& name) {
     return std::ranges::find(names, name) != names.end();
@@ -36,14 +36,14 @@ std::string bound(const Job& job) {
     if (!job.checkpoint) return "its user declared no checkpoint (sbatch --weir-checkpoint)";
     if (!job.requeueable) return "it may not be requeued (--no-requeue, or JobRequeue in slurm.conf)";
     if (job.suspended) return "it is suspended";
+    if (job.heterogeneous) return "it is part of a heterogeneous job";
     if (job.replica) return "it is a replica of service " + job.replica->service;
     if (!job.reservation.empty()) return "it runs in reservation " + job.reservation;
     if (!job.request.nodes_required.empty()) return "its user names the nodes it runs on";
     if (!job.request.beyond_model.empty()) return job.request.beyond_model;
     const auto nodes = static_cast<std::int64_t>(job.nodes.size());
     if (nodes == 0) return "its nodes are not known";
-    if (job.gpus.value % nodes != 0 || job.cpus % nodes != 0)
-        return "it is spread unevenly over its nodes";
+    if (job.gpus.value % nodes != 0 || job.cpus % nodes != 0) return "it is spread unevenly over its nodes";
     return {};
 }
 
@@ -78,6 +78,10 @@ Downtime downtime_of(const Job& job, Time at) {
     const Duration ran = std::max(Duration{}, at - job.started.value_or(at));
     down.unsaved = std::min(ran, checkpoint.every.value_or(ran));
     return down;
+}
+
+Duration expiry_of(const Job& job) {
+    return std::chrono::minutes(30) + (job.checkpoint ? job.checkpoint->within : Duration{});
 }
 
 std::string why_not(const Snapshot& snapshot, const ConsolidateRule& rule, const Consolidation& memory,

@@ -5,14 +5,15 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr std::size_t kWays = 24;       // returned at most,
+constexpr std::size_t kWays = 24;          // returned at most,
 constexpr std::size_t kFound = 4 * kWays;  // of these
-constexpr std::size_t kItems = 16;      // of one bin that are tried together
+constexpr std::size_t kItems = 16;         // of one bin that are tried together
 
 // CPUs, memory, thousandths of GPUs.
 using Amounts = std::array<std::int64_t, 3>;
@@ -47,7 +48,8 @@ Amounts gain_of(const Packing& packing, const Item& item, BinIndex bin, const Si
     const auto slots = packing.slots(bin);
     gain[2] = 0;
     for (std::uint64_t gpus = hold_in(item, bin).gpus; gpus != 0; gpus &= gpus - 1)
-        if (suits(slots[static_cast<std::size_t>(std::countr_zero(gpus))], need)) gain[2] += item.size.thousandths;
+        if (suits(slots[static_cast<std::size_t>(std::countr_zero(gpus))], need))
+            gain[2] += item.size.thousandths;
     return gain;
 }
 
@@ -59,7 +61,8 @@ struct Candidate {
 };
 
 // Whose gain is of use.
-std::vector<Candidate> candidates(const Packing& packing, BinIndex bin, const Size& need, const Amounts& lack) {
+std::vector<Candidate> candidates(const Packing& packing, BinIndex bin, const Size& need,
+                                  const Amounts& lack) {
     std::vector<Candidate> found;
     for (const ItemIndex index : packing.bin(bin).items) {
         const Item& item = packing.item(index);
@@ -74,14 +77,14 @@ std::vector<Candidate> candidates(const Packing& packing, BinIndex bin, const Si
 
 // The price of so much if items could be moved in part; absent if all of them do not have it.
 std::optional<double> price_in_parts(std::vector<Candidate>& items, std::size_t kind, std::int64_t lack) {
-    std::ranges::sort(items, [&](const Candidate& a, const Candidate& b) {
-        return static_cast<double>(a.price) * static_cast<double>(b.gain[kind]) <
-               static_cast<double>(b.price) * static_cast<double>(a.gain[kind]);
+    std::ranges::sort(items, {}, [&](const Candidate& one) {
+        return one.gain[kind] > 0 ? static_cast<double>(one.price) / static_cast<double>(one.gain[kind])
+                                  : std::numeric_limits<double>::infinity();
     });
     double price = 0;
     for (const Candidate& one : items) {
         const std::int64_t gain = one.gain[kind];
-        if (gain == 0) continue;
+        if (gain == 0) break;
         price += static_cast<double>(one.price) * static_cast<double>(std::min(gain, lack)) /
                  static_cast<double>(gain);
         lack -= std::min(gain, lack);
@@ -107,9 +110,8 @@ class Ways {
         if (items_.size() > kItems) keep_most_useful(lack);
         std::ranges::sort(items_, {}, [](const Candidate& one) { return std::pair(one.price, one.item); });
         extend(0, 0);
-        std::ranges::stable_sort(found_, {}, [](const Eviction& way) {
-            return std::pair(way.price, way.items.size());
-        });
+        std::ranges::stable_sort(found_, {},
+                                 [](const Eviction& way) { return std::pair(way.price, way.items.size()); });
         if (found_.size() > kWays) found_.resize(kWays);
         return std::move(found_);
     }

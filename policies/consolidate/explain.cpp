@@ -52,7 +52,8 @@ void say_of_goal(const GoalReport& goal, std::vector<std::string>& said) {
     if (goal.under_way)
         said.push_back("other jobs are being moved so that " + listed(goal.nodes) + " can take it");
     else if (count > 0 && goal.held_back.empty())
-        said.push_back("Weir moves " + counted(count, "job") + " so that " + listed(goal.nodes) + " can take it");
+        said.push_back("Weir moves " + counted(count, "job") + " so that " + listed(goal.nodes) +
+                       " can take it");
     else if (count > 0)
         said.push_back(counted(count, "move") + " would make room for it on " + listed(goal.nodes) +
                        " (price " + std::to_string(goal.price.value) + ", gain " +

@@ -7,11 +7,11 @@
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr Duration kHoldPatience{60};   // for Slurm to make the reservation
-constexpr Duration kSaveSlack{15};      // beyond what the user declared
-constexpr Duration kPinPatience{120};   // for Slurm to take the pin
+constexpr Duration kHoldPatience{60};    // for Slurm to make the reservation
+constexpr Duration kSaveSlack{15};       // beyond what the user declared
+constexpr Duration kPinPatience{120};    // for Slurm to take the pin
 constexpr Duration kWatchPatience{600};  // for a job whose move failed to run again, to learn what it lost
-constexpr std::size_t kPast = 200;      // moves remembered
+constexpr std::size_t kPast = 200;       // moves remembered
 
 // One move, taken one stage on.
 class Follower {
@@ -65,7 +65,8 @@ class Follower {
 
     void advance() {
         if (job_ == nullptr)
-            return fail(move_.asked ? "it ended instead of being requeued" : "it ended by itself", !move_.asked);
+            return fail(move_.asked ? "it ended instead of being requeued" : "it ended by itself",
+                        !move_.asked);
         if (job_->state == JobState::kCompleting) return;
         if (as_before()) return before_requeue();
         if (job_->state == JobState::kPending) return after_requeue();
@@ -75,11 +76,11 @@ class Follower {
     void before_requeue() {
         if (auto trouble = destination_trouble(); !trouble.empty()) return fail(std::move(trouble), true);
         if (held_ == nullptr || held_->nodes != move_.to) {
-            move_.stage = MoveStage::kHold;
-            if (at() - move_.begun > kHoldPatience)
+            if (!move_.asked && at() - move_.begun > kHoldPatience)
                 return fail(listed(move_.to) + " could not be held for it", true);
-            return step(HoldNodes{move_.reservation(), move_.to, move_.user, kMoveExpires});
+            hold();
         }
+        if (!move_.asked && held_ == nullptr) return;
         if (!move_.asked && (!wanted() || !job_->checkpoint || job_->suspended))
             return fail(!wanted() ? "it is no longer needed" : "it can no longer be asked to save", true);
         move_.stage = MoveStage::kSave;
@@ -90,6 +91,8 @@ class Follower {
         if (at() > *move_.asked + within + kSaveSlack)
             fail("it did not save and requeue itself within " + to_text(within), false);
     }
+
+    void hold() { step(HoldNodes{move_.reservation(), move_.to, move_.user, expiry_of(*job_)}); }
 
     bool wanted() const {
         const auto& clearings = w_.memory().clearings;
@@ -104,7 +107,7 @@ class Follower {
         if (auto trouble = destination_trouble(); !trouble.empty()) return fail(std::move(trouble), true);
         if (held_ == nullptr) {
             if (at() - *move_.requeued > kPinPatience) return fail("its reservation is gone", true);
-            return step(HoldNodes{move_.reservation(), move_.to, move_.user, kMoveExpires});
+            return hold();
         }
         if (!names_ours()) {
             move_.stage = MoveStage::kPin;
@@ -120,7 +123,8 @@ class Follower {
 
     void arrived() {
         if (nodes_of_job() != move_.to)
-            return fail("Slurm started it on " + listed(nodes_of_job()) + " before it could be told where", true);
+            return fail("Slurm started it on " + listed(nodes_of_job()) + " before it could be told where",
+                        true);
         move_.stage = MoveStage::kFree;
         take_back();
     }
@@ -129,8 +133,8 @@ class Follower {
     void undo() {
         move_.stage = MoveStage::kUndo;
         take_back();
-        const bool waits = job_ != nullptr && move_.requeued && !move_.started &&
-                           at() - *move_.requeued < kWatchPatience;
+        const bool waits =
+            job_ != nullptr && move_.requeued && !move_.started && at() - *move_.requeued < kWatchPatience;
         if (waits) move_.ended.reset();
     }
 
@@ -145,19 +149,18 @@ class Follower {
 
     // What its user reads: of no other job.
     std::string way() const {
-        return "moved from " + listed(move_.from) + " to " + listed(move_.to) + " to bring free GPUs together";
+        return "moved from " + listed(move_.from) + " to " + listed(move_.to) +
+               " to bring free GPUs together";
     }
 
     void step(Action action) {
         const std::string why = move_.failure.empty() ? move_.why : "the move is off: " + move_.failure;
         std::vector<JobId> jobs{move_.job};
-        const auto& clearings = w_.memory().clearings;
-        const auto clearing = std::ranges::find(clearings, move_.goal, &Clearing::goal);
-        if (move_.failure.empty() && clearing != clearings.end() && clearing->for_job)
-            jobs.push_back(*clearing->for_job);
+        if (move_.failure.empty() && move_.for_job) jobs.push_back(*move_.for_job);
         const bool release = std::holds_alternative<ReleaseNodes>(action);
         const bool unpinned_first = release && names_ours();
-        (release && !unpinned_first ? w_.releases : w_.steps).push_back({std::move(action), why, std::move(jobs)});
+        (release && !unpinned_first ? w_.releases : w_.steps)
+            .push_back({std::move(action), why, std::move(jobs)});
     }
 
     Work& w_;

@@ -15,11 +15,13 @@ Mix mix_of(const Snapshot& snapshot) {
     for (const Job& job : snapshot.jobs) {
         if (job.state == JobState::kPending) {
             const int nodes = std::max(1, job.request.nodes_min);
-            const int gpus = std::max(job.request.gpus_per_node, (job.request.gpus_total + nodes - 1) / nodes);
+            const int gpus =
+                std::max(job.request.gpus_per_node, (job.request.gpus_total + nodes - 1) / nodes);
             if (gpus > 0) mix[gpus] += static_cast<double>(gpus) * nodes * job.count;
         } else if (!job.nodes.empty() && job.gpus.value > 0) {
             const auto nodes = static_cast<std::int64_t>(job.nodes.size());
-            mix[static_cast<int>((job.gpus.value + nodes - 1) / nodes)] += static_cast<double>(job.gpus.value);
+            mix[static_cast<int>((job.gpus.value + nodes - 1) / nodes)] +=
+                static_cast<double>(job.gpus.value);
         }
     }
     double sum = 0;

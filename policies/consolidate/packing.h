@@ -13,8 +13,8 @@ namespace weir::policies::consolidation {
 using ItemIndex = std::uint32_t;
 using BinFlags = std::vector<char>;
 
-constexpr int kWholeGpu = 1000;     // thousandths
-constexpr int kAnyType = -1;        // of GPU
+constexpr int kWholeGpu = 1000;        // thousandths
+constexpr int kAnyType = -1;           // of GPU
 constexpr std::size_t kMostGpus = 64;  // of one bin
 
 // What an item takes of one bin. CPUs and memory in any unit, the same throughout.
@@ -47,7 +47,8 @@ struct Hold {
 };
 
 // Something that sits in bins, as much in each: a job and its nodes. `price` is what it costs to move it;
-// where it goes to a bin that is kept for it alone meanwhile, `hold` for each GPU that is free there is added.
+// where it goes to a bin that is kept for it alone meanwhile, `hold` for each GPU that is free there is
+// added.
 struct Item {
     Size size;
     std::vector<Hold> at;

@@ -8,15 +8,17 @@
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr std::size_t kPlaces = 8;       // returned
-constexpr std::size_t kFits = 48;        // bins of one count of free GPUs that are compared
-constexpr std::size_t kCrowded = 48;     // bins in which others might make room
+constexpr std::size_t kPlaces = 8;    // returned
+constexpr std::size_t kFits = 48;     // bins of one count of free GPUs that are compared
+constexpr std::size_t kCrowded = 48;  // bins in which others might make room
 
 bool was_in(const Item& item, BinIndex bin) {
     return std::ranges::find(item.at, bin, &Hold::bin) != item.at.end();
 }
 
-int whole_gpus(const Size& size) { return size.thousandths == kWholeGpu ? size.gpus : 0; }
+int whole_gpus(const Size& size) {
+    return size.thousandths == kWholeGpu ? size.gpus : 0;
+}
 
 // The price of a bin, and what would stay free beside the item: the tightest place comes first.
 auto rank(const Packing& packing, const Item& item, const Hold& hold) {
@@ -24,7 +26,8 @@ auto rank(const Packing& packing, const Item& item, const Hold& hold) {
     std::int64_t free = 0;
     for (const Slot& slot : packing.slots(hold.bin)) free += slot.free;
     const bool stays = was_in(item, hold.bin);
-    return std::tuple(!stays, stays ? 0 : item.hold * bin.free_at_first, free, bin.cpus, bin.memory, hold.bin);
+    return std::tuple(!stays, stays ? 0 : item.hold * bin.free_at_first, free, bin.cpus, bin.memory,
+                      hold.bin);
 }
 
 void sort_by_rank(const Packing& packing, const Item& item, std::vector<Hold>& holds) {
@@ -59,9 +62,8 @@ std::vector<Place> single_places(Board& board, const Item& item) {
         sort_by_rank(packing, item, fits);
         for (const Hold& hold : fits) {
             if (found.size() == kPlaces) break;
-            if (std::ranges::none_of(found, [&](const Place& other) {
-                    return alike(packing, other.front().bin, hold.bin);
-                }))
+            if (std::ranges::none_of(
+                    found, [&](const Place& other) { return alike(packing, other.front().bin, hold.bin); }))
                 found.push_back({hold});
         }
     }
@@ -71,9 +73,8 @@ std::vector<Place> single_places(Board& board, const Item& item) {
 // The group that an item has to stay in, if any.
 int group_of(const Packing& packing, const Item& item) {
     const int group = packing.bin(item.at.front().bin).group;
-    const bool one = std::ranges::all_of(item.at, [&](const Hold& hold) {
-        return packing.bin(hold.bin).group == group;
-    });
+    const bool one =
+        std::ranges::all_of(item.at, [&](const Hold& hold) { return packing.bin(hold.bin).group == group; });
     return item.together && one ? group : -1;
 }
 

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "policies/lend/fit.h"
-
 namespace weir::policies::consolidation {
 namespace {
 
@@ -24,7 +22,10 @@ std::size_t gpus_of(const Node& node) {
 }  // namespace
 
 Problem::Problem(Work& work)
-    : w_(work), assigned_(work.snapshot.nodes.size(), 0), in_use_(work.snapshot.nodes.size(), 0) {
+    : w_(work),
+      empty_(work.snapshot, work.shapes),
+      assigned_(work.snapshot.nodes.size(), 0),
+      in_use_(work.snapshot.nodes.size(), 0) {
     for (const GpuUse& use : w_.snapshot.gpu_uses)
         in_use_[use.node] |= gpu_bit(static_cast<std::size_t>(std::max(0, use.index)));
     add_nodes();
@@ -46,6 +47,7 @@ void Problem::add_nodes() {
         if (!node.block.empty() || !node.nvlink_domain.empty())
             group = groups.try_emplace({node.block, node.nvlink_domain}, static_cast<int>(groups.size()))
                         .first->second;
+        empty_.open_empty(index);
         const bool open = w_.takes_jobs(index) && node.state == NodeState::kUp && !node.planned;
         packing_.add_bin(std::max(0, node.cpus - node.cpus_used),
                          std::max<std::int64_t>(0, node.memory - node.memory_used), slots, group, open);
@@ -54,11 +56,10 @@ void Problem::add_nodes() {
 
 void Problem::add_jobs() {
     for (const Job& job : w_.snapshot.jobs) {
-        if (job.state != JobState::kRunning || !job.checkpoint) continue;
-        ++w_.plan.consolidation.checkpointed;
-        if (why_not(w_.snapshot, *w_.rule, w_.memory(), job).empty()) add(job);
+        if (job.state == JobState::kRunning && job.checkpoint &&
+            why_not(w_.snapshot, *w_.rule, w_.memory(), job).empty())
+            add(job);
     }
-    w_.plan.consolidation.movable = movable();
 }
 
 // The GPU type that a job holds; that of its nodes, where Slurm counts GPUs without telling types apart.
@@ -76,7 +77,8 @@ void Problem::add(const Job& job) {
     const int type = type_of(job);
     if (type == kNoSuchGpu) return;
     Item item;
-    item.size = {job.cpus / nodes, job.memory / nodes, static_cast<int>(job.gpus.value / nodes), kWholeGpu, type};
+    item.size = {job.cpus / nodes, job.memory / nodes, static_cast<int>(job.gpus.value / nodes), kWholeGpu,
+                 type};
     for (const NodeIndex node : job.nodes) {
         const auto hold = claim(job, node, type, item.size.gpus);
         if (!hold) {  // Slurm's tables are of different instants
@@ -147,12 +149,10 @@ const BinFlags* Problem::places_for(const Job& job) {
     if (!fresh) return &place->second;
     BinFlags& flags = place->second;
     flags.assign(w_.snapshot.nodes.size(), 0);
-    Capacity empty(w_.snapshot, w_.shapes);
     for (NodeIndex node = 0; node < w_.snapshot.nodes.size(); ++node) {
         if (!packing_.bin(node).open) continue;
-        empty.open_empty(node);
         const bool alone = !job.request.exclusive || w_.snapshot.nodes[node].jobs == 0;
-        if (alone && empty.usable(id, node) && near_enough(node, gpus, now)) flags[node] = 1;
+        if (alone && empty_.usable(id, node) && near_enough(node, gpus, now)) flags[node] = 1;
     }
     return &flags;
 }

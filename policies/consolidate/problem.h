@@ -9,6 +9,7 @@
 
 #include "policies/consolidate/search.h"
 #include "policies/consolidate/work.h"
+#include "policies/lend/fit.h"
 
 namespace weir::policies::consolidation {
 
@@ -25,7 +26,6 @@ class Problem {
     void grant(const Solution& solution);
 
     const Job& job(ItemIndex item) const { return *jobs_[item]; }
-    int movable() const { return static_cast<int>(jobs_.size()); }
 
   private:
     void add_nodes();
@@ -38,14 +38,16 @@ class Problem {
     std::optional<Nearness> nearness_of(const Job& job) const;
     bool near_enough(NodeIndex node, std::size_t gpus, std::optional<Nearness> now) const;
     Goal goal_for(const Want& want, const std::vector<NodeIndex>& nodes) const;
-    std::optional<Solution> solve_on(const Want& want, const std::vector<NodeIndex>& nodes, std::int64_t below);
+    std::optional<Solution> solve_on(const Want& want, const std::vector<NodeIndex>& nodes,
+                                     std::int64_t below);
 
     Work& w_;
     Packing packing_;
-    std::vector<const Job*> jobs_;            // by item
-    std::vector<std::uint64_t> assigned_;     // by node: GPUs of items, as bits
-    std::vector<std::uint64_t> in_use_;       // by node: GPUs of all jobs as Slurm counts, as bits
-    std::set<NodeIndex> taken_;               // for wants before
+    Capacity empty_;                       // every node as if nothing ran on it
+    std::vector<const Job*> jobs_;         // by item
+    std::vector<std::uint64_t> assigned_;  // by node: GPUs of items, as bits
+    std::vector<std::uint64_t> in_use_;    // by node: GPUs of all jobs as Slurm counts, as bits
+    std::set<NodeIndex> taken_;            // for wants before
     std::map<std::pair<ShapeId, int>, BinFlags> places_;  // by shape, and how near its GPUs must be
 };
 

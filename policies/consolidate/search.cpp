@@ -6,22 +6,16 @@
 #include <utility>
 
 #include "policies/consolidate/evictions.h"
+#include "policies/consolidate/offers.h"
 #include "policies/consolidate/order.h"
 #include "policies/consolidate/places.h"
 
 namespace weir::policies::consolidation {
 namespace {
 
-constexpr std::size_t kOffers = 64;     // targets looked at for each bin that is wanted
-constexpr std::size_t kChains = 32;     // bins and ways to make room there that are tried for one item
-constexpr std::size_t kChainWays = 8;   // of one bin
-
-// A target and its ways.
-struct Offer {
-    const Target* target = nullptr;
-    std::int64_t least = 0;      // what it adds to a price at the least
-    std::vector<Eviction> ways;  // cheapest first
-};
+constexpr std::size_t kChains = 32;      // bins and ways to make room there that are tried for one item
+constexpr std::size_t kChainWays = 8;    // of one bin
+constexpr std::int64_t kPlacing = 1000;  // steps for the places of one set of items at the least
 
 // Items make room in a bin for another.
 struct Chain {
@@ -33,8 +27,8 @@ bool cheaper(const Chain& a, const Chain& b) {
     return std::pair(a.way.price, a.way.items.size()) < std::pair(b.way.price, b.way.items.size());
 }
 
-// Branch and bound: choose bins and the items that leave them, then a place for each of these, where others may
-// have to make room for it in turn. A chain of so many comes only once all shorter ones have been tried.
+// Branch and bound: choose bins and the items that leave them, then a place for each of these, where others
+// may have to make room for it in turn. A chain of so many comes only once all shorter ones have been tried.
 class Search {
   public:
     Search(Packing& packing, const Goal& goal, const Limits& limits)
@@ -42,10 +36,10 @@ class Search {
           goal_(goal),
           limits_(limits),
           board_(packing, limits.steps),
+          offers_(offers(board_, goal, limits)),
           best_price_(limits.below) {}
 
     std::optional<Solution> run() {
-        gather_offers();
         longer_ = true;
         for (chain_ = 0; chain_ <= limits_.chain && longer_; ++chain_) {
             const Budget::Share share(board_.budget, chain_ == limits_.chain ? 1 : 2);
@@ -64,55 +58,10 @@ class Search {
 
     bool spent() const { return board_.budget.spent(); }
 
-    // The targets that promise most, by a bound on their prices first: to list the ways takes longer.
-    void gather_offers() {
-        size_up();
-        const Budget::Share share(board_.budget, 2);
-        const std::size_t most = kOffers * static_cast<std::size_t>(std::max(goal_.bins, 1));
-        std::vector<Offer> kept;
-        for (Offer& offer : offers_) {
-            if (kept.size() == most || spent()) break;
-            const Target& target = *offer.target;
-            offer.ways = evictions(board_, target.bin, target.need, best_price_ - target.price, limits_.moves);
-            if (offer.ways.empty()) continue;
-            offer.least = target.price + least_of(offer.ways);
-            kept.push_back(std::move(offer));
-        }
-        offers_ = std::move(kept);
-        std::ranges::stable_sort(offers_, {}, &Offer::least);
-    }
-
-    void size_up() {
-        const Budget::Share share(board_.budget, 2);
-        for (const Target& target : goal_.targets) {
-            if (spent()) break;
-            board_.budget.take();
-            const auto least = least_price(packing_, target.bin, target.need);
-            if (least && target.price + *least < best_price_)
-                offers_.push_back({&target, target.price + *least, {}});
-        }
-        std::ranges::stable_sort(offers_, {}, &Offer::least);
-    }
-
-    // Where several bins are wanted, an item that sits in more than one of them is paid for once.
-    std::int64_t least_of(const std::vector<Eviction>& ways) const {
-        if (goal_.bins == 1) return ways.front().price;
-        std::int64_t least = ways.front().price;
-        for (const Eviction& way : ways) {
-            std::int64_t price = 0;
-            for (const ItemIndex index : way.items) {
-                const Item& item = packing_.item(index);
-                price += item.price / std::min<std::int64_t>(std::ssize(item.at), goal_.bins);
-            }
-            least = std::min(least, price);
-        }
-        return least;
-    }
-
     // Takes `left` more offers from position `from` on.
     void choose(std::size_t from, int left, std::int64_t price) {
         if (left == 0) {
-            const Budget::Share share(board_.budget, 8);  // the other bins shall have their turn
+            const Budget::Share share(board_.budget, 8, kPlacing);  // other bins shall have their turn
             place_all(price);
             return;
         }
@@ -124,6 +73,7 @@ class Search {
             for (const Eviction& way : ways_of(offers_[i])) {
                 const std::int64_t sum = price + target.price + way.price;
                 if (sum + rest >= best_price_ || spent()) break;
+                board_.budget.take();
                 chosen_.push_back(target.bin);
                 board_.closed[target.bin] = 1;
                 evict(way, 0);

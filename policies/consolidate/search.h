@@ -39,18 +39,18 @@ struct Solution {
     bool operator==(const Solution&) const = default;
 };
 
-// How hard to look. The time that a search takes grows with `steps` and not with the number of bins: a step
-// is one look at one bin.
+// How hard to look. The time that a search takes grows with `steps` and hardly with the number of bins: a
+// step is one look at one bin.
 struct Limits {
-    std::int64_t below = 0;    // only solutions of a lower price
-    int moves = 8;             // in a solution
-    int chain = 3;             // how many items may each make room for another in turn
+    std::int64_t below = 0;  // only solutions of a lower price
+    int moves = 8;           // in a solution
+    int chain = 3;           // how many items may each make room for another in turn
     std::int64_t steps = 100'000;
 };
 
-// The cheapest way to the goal that it finds; absent if it finds none. Exact on small problems; on large ones
-// it looks at the cheapest bins and the tightest places first, until the steps are used up. Leaves the
-// packing as it was.
+// The cheapest way to the goal that it finds; absent if it finds none. Nearly exact on small problems; on
+// large ones it looks at the cheapest bins and the tightest places first, until the steps are used up. An
+// item moves once, and to none of the goal's bins. Leaves the packing as it was; the same comes of the same.
 std::optional<Solution> cheapest(Packing& packing, const Goal& goal, const Limits& limits);
 
 // Puts a solution into effect.

@@ -85,7 +85,8 @@ void keep_wanting(Work& work, const RuleReport& rule) {
 
 class Fits {
   public:
-    explicit Fits(Work& work) : w_(work), free_(work.snapshot, work.shapes), empty_(work.snapshot, work.shapes) {
+    explicit Fits(Work& work)
+        : w_(work), free_(work.snapshot, work.shapes), empty_(work.snapshot, work.shapes) {
         for (const RuleReport& rule : w_.plan.rules)
             if (const auto to = w_.snapshot.partition(rule.to)) borrowers_.insert(*to);
         for (NodeIndex node = 0; node < w_.snapshot.nodes.size(); ++node) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,9 +12,6 @@
 #include "policies/model/snapshot.h"
 
 namespace weir::policies::consolidation {
-
-// How long a move's destination stays held without Weir; longer than a move takes.
-constexpr Duration kMoveExpires{1800};
 
 // Something that moves could bring about.
 struct Want {
@@ -40,7 +38,8 @@ struct Work {
     NodeFlags in_weirs;          // nodes in a reservation of Weir's
     std::vector<Step> releases;  // that come first in the plan
     std::vector<Step> steps;
-    std::vector<Want> wants;  // most urgent first
+    std::vector<Want> wants;                  // most urgent first
+    std::map<std::string, std::string> over;  // why clearings end, by reservation
 
     Work(const Snapshot& the_snapshot, const ConsolidateRule* the_rule, bool is_frozen, Plan& the_plan)
         : snapshot(the_snapshot),
@@ -76,6 +75,9 @@ struct Downtime {
 };
 Downtime downtime_of(const Job& job, Time at);
 
+// How long the destination of its move stays held without Weir: longer than the move takes.
+Duration expiry_of(const Job& job);
+
 // Why a running job is not to be moved, as a clause on "it"; empty if it may be.
 std::string why_not(const Snapshot& snapshot, const ConsolidateRule& rule, const Consolidation& memory,
                     const Job& job);
@@ -84,11 +86,11 @@ std::string why_not(const Snapshot& snapshot, const ConsolidateRule& rule, const
 std::int64_t price_of(const Work& work, const Job& job);
 
 // The stages, in the order in which consolidate() calls them.
-void follow(Work& work);        // moves under way
-void find_wants(Work& work);    // what moves could bring about
+void follow(Work& work);          // moves under way
+void find_wants(Work& work);      // what moves could bring about
 void keep_clearings(Work& work);  // nodes kept for a want that is met or gone are let go
-void clean_up(Work& work);      // reservations that nothing explains
-void begin(Work& work);         // the next moves; reports what could be done
+void clean_up(Work& work);        // reservations that nothing explains
+void begin(Work& work);           // the next moves; reports what could be done
 
 // Gives a clearing up whose goal cannot be reached, and leaves the goal alone for a while.
 void give_up(Work& work, const std::string& goal);
@@ -97,8 +99,8 @@ void give_up(Work& work, const std::string& goal);
 void hold(Work& work, const Clearing& clearing);
 
 // By how many GPUs of a node are free: how many of them a job of the mix of jobs here could, on average, not
-// use, each job counted by its GPUs. The measure of "Beware of Fragmentation: Scheduling GPU-Sharing Workloads
-// with Fragmentation Gradient Descent" (USENIX ATC 2023), for whole GPUs.
+// use, each job counted by its GPUs. The measure of "Beware of Fragmentation: Scheduling GPU-Sharing
+// Workloads with Fragmentation Gradient Descent" (USENIX ATC 2023), for whole GPUs.
 std::vector<double> fragments(const Snapshot& snapshot);
 
 // That of all nodes.

@@ -44,8 +44,9 @@ Shapes::Shapes(const Snapshot& snapshot) : snapshot_(snapshot), gpu_types_(snaps
 std::size_t Shapes::Hash::operator()(const Key& key) const {
     const Request& request = *key.request;
     Mixer mixer;
-    for (int number : {request.nodes_min, request.nodes_max, request.cpus_per_node, request.gpus_per_node,
-                       request.cpus_total, request.gpus_total, request.exclusive ? 1 : 0, request.one_block ? 1 : 0})
+    for (int number :
+         {request.nodes_min, request.nodes_max, request.cpus_per_node, request.gpus_per_node,
+          request.cpus_total, request.gpus_total, request.exclusive ? 1 : 0, request.one_block ? 1 : 0})
         mixer.add(static_cast<std::size_t>(number));
     mixer.add(static_cast<std::size_t>(request.memory_per_node));
     mixer.add(static_cast<std::size_t>(request.memory_per_cpu));

@@ -19,7 +19,8 @@ std::vector<std::string> nearness_rows(const Machine& machine) {
     std::vector<std::string> rows(count);
     for (std::size_t a = 0; a < count; ++a)
         for (std::size_t b = 0; b < count; ++b)
-            rows[a] += static_cast<char>('0' + static_cast<int>(nearness(machine, by_number[a], by_number[b])));
+            rows[a] +=
+                static_cast<char>('0' + static_cast<int>(nearness(machine, by_number[a], by_number[b])));
     return rows;
 }
 
@@ -28,7 +29,8 @@ GpuPairs::GpuPairs(std::string digits) {
     while (gpus * (gpus - 1) / 2 < digits.size()) ++gpus;
     const bool whole = !digits.empty() && gpus * (gpus - 1) / 2 == digits.size();
     const char most = static_cast<char>('0' + static_cast<int>(Nearness::kSame));
-    if (!whole || !std::ranges::all_of(digits, [&](char digit) { return digit >= '0' && digit <= most; })) return;
+    if (!whole || !std::ranges::all_of(digits, [&](char digit) { return digit >= '0' && digit <= most; }))
+        return;
     digits_ = std::move(digits);
     gpus_ = gpus;
 }

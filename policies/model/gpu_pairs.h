@@ -14,8 +14,8 @@ namespace weir {
 // N of /dev/nvidiaN. Empty where not every GPU's number is known.
 std::vector<std::string> nearness_rows(const Machine& machine);
 
-// How near the GPUs of a node are to one another: a digit of Nearness for each pair (0,1), (0,2) ... (1,2) ...,
-// GPUs counted as Slurm does. Empty: not known.
+// How near the GPUs of a node are to one another: a digit of Nearness for each pair (0,1), (0,2) ... (1,2)
+// ..., GPUs counted as Slurm does. Empty: not known.
 class GpuPairs {
   public:
     GpuPairs() = default;

@@ -28,6 +28,12 @@ GpuSeconds Move::lost() const {
     return gpus * std::max(Duration::zero(), started.value_or(*requeued) - *asked);
 }
 
+void set_rest(Consolidation& consolidation, const std::string& goal, Time until) {
+    auto& rests = consolidation.rests;
+    std::erase_if(rests, [&](const GoalRest& one) { return one.goal == goal; });
+    rests.insert(std::ranges::lower_bound(rests, goal, {}, &GoalRest::goal), {goal, until});
+}
+
 bool is_of_consolidation(const std::string& reservation) {
     return reservation.starts_with("weir_move_") || reservation.starts_with("weir_clear_");
 }

@@ -29,7 +29,8 @@ struct Move {
     std::string user;
     std::vector<std::string> from;
     std::vector<std::string> to;
-    std::string goal;  // the Clearing that it is part of
+    std::string goal;              // the Clearing that it is part of
+    std::optional<JobId> for_job;  // the pending job that it makes room for, whose affairs `why` tells
     std::string why;
     Gpus gpus;
     GpuSeconds price;            // as reckoned beforehand
@@ -55,9 +56,9 @@ struct Move {
 
 // Nodes that jobs are moved away from, kept free of others until somebody can use them.
 struct Clearing {
-    std::string goal;             // "inference" (a lending rule), "job_4711", "tidy"
-    std::optional<JobId> for_job;  // the pending job that shall start there
-    std::string rule;             // the lending rule that shall have them; empty: none
+    std::string goal;                // "inference" (a lending rule), "job_4711", "tidy"
+    std::optional<JobId> for_job;    // the pending job that shall start there
+    std::string rule;                // the lending rule that shall have them; empty: none
     std::vector<std::string> nodes;  // sorted names
     std::string why;
     GpuSeconds price;  // of all its moves, and what it lets start, as reckoned when it began
@@ -86,7 +87,8 @@ struct MoveRecord {
     bool operator==(const MoveRecord&) const = default;
 };
 
-// What consolidation remembers. Moves by job; past ones by when they ended, the oldest first; the rest by name.
+// What consolidation remembers. Moves by job; past ones by when they ended, the oldest first; the rest by
+// name.
 struct Consolidation {
     std::vector<Move> moves;
     std::vector<Move> past;
@@ -96,6 +98,9 @@ struct Consolidation {
 
     bool operator==(const Consolidation&) const = default;
 };
+
+// Leaves a goal alone until then.
+void set_rest(Consolidation& consolidation, const std::string& goal, Time until);
 
 // Whether a reservation's name is that of a move or a clearing.
 bool is_of_consolidation(const std::string& reservation);

@@ -19,6 +19,24 @@ std::string joined(const std::vector<std::string>& names) {
     return text;
 }
 
+// What cannot be held is not fought for: the move is off, and its goal is left alone for a while.
+void record_refused_hold(Consolidation& all, const HoldNodes& hold, const std::string& error, Time at) {
+    constexpr Duration kRest{300};
+    std::string goal;
+    for (const Clearing& clearing : all.clearings)
+        if (clearing.reservation() == hold.reservation) goal = clearing.goal;
+    for (Move& move : all.moves) {
+        if (move.reservation() != hold.reservation || !move.failure.empty()) continue;
+        move.stage = MoveStage::kUndo;
+        move.blameless = true;
+        move.failure = joined(hold.nodes) + " could not be held for it: " + error;
+        goal = move.goal;
+    }
+    if (goal.empty()) return;
+    std::erase_if(all.clearings, [&](const Clearing& one) { return one.goal == goal; });
+    set_rest(all, goal, at + kRest);
+}
+
 }  // namespace
 
 void record(Ledger& ledger, const Step& step, Time at) {
@@ -55,14 +73,7 @@ void record(Ledger& ledger, const Step& step, Time at) {
 
 void record_refusal(Ledger& ledger, const Step& step, const std::string& error, Time at) {
     if (const auto* hold = std::get_if<HoldNodes>(&step.action)) {
-        // What cannot be held is not fought for.
-        Consolidation& all = ledger.consolidation;
-        for (Move& move : all.moves) {
-            if (move.reservation() != hold->reservation || move.stage != MoveStage::kHold) continue;
-            move.stage = MoveStage::kUndo;
-            move.blameless = true;
-            move.failure = joined(hold->nodes) + " could not be held for it: " + error;
-        }
+        record_refused_hold(ledger.consolidation, *hold, error, at);
         return;
     }
     const auto* submit = std::get_if<SubmitReplica>(&step.action);

@@ -192,14 +192,14 @@ struct RuleReport {
     std::string to;
     int own = 0;
     int lendable = 0;
-    int owner_idle = 0;          // idle nodes of the owner's that could be lent
-    int borrower_free_gpus = 0;  // after placing what waits
-    int wanted = 0;              // nodes that demand and spare ask for beyond what stands
-    int waiting_jobs = 0;        // borrower's jobs that wait for capacity
-    std::vector<JobId> lacking;  // waiting jobs that no idle node is left for, most urgent first
+    int owner_idle = 0;                       // idle nodes of the owner's that could be lent
+    int borrower_free_gpus = 0;               // after placing what waits
+    int wanted = 0;                           // nodes that demand and spare ask for beyond what stands
+    int waiting_jobs = 0;                     // borrower's jobs that wait for capacity
+    std::vector<JobId> lacking;               // waiting jobs that no idle node is left for, most urgent first
     std::vector<NodeIndex> lendable_if_idle;  // ascending; only where jobs lack nodes
     int keep_idle = 0;                        // idle nodes that stay with the owner
-    std::string held_back;       // why less than wanted is lent now; empty if nothing holds it back
+    std::string held_back;  // why less than wanted is lent now; empty if nothing holds it back
     std::string problem;  // why the rule does nothing at all (a partition is missing ...); empty if it works
 
     bool operator==(const RuleReport&) const = default;
@@ -218,8 +218,8 @@ struct PlannedMove {
 
 // Something that moves of jobs would bring about.
 struct GoalReport {
-    std::string goal;            // as Clearing::goal
-    std::string why;             // what is wanted, in one clause
+    std::string goal;  // as Clearing::goal
+    std::string why;   // what is wanted, in one clause
     std::optional<JobId> for_job;
     std::vector<std::string> nodes;  // that come free, sorted
     std::vector<PlannedMove> moves;  // those to come, in order

@@ -75,7 +75,7 @@ struct Request {
     int gpus_total = 0;  // over all its nodes
     std::int64_t memory_per_cpu = 0;
     std::string gpu_type;                     // empty: any
-    bool one_block = false;  // all its nodes in one block or under one switch
+    bool one_block = false;                   // all its nodes in one block or under one switch
     bool exclusive = false;                   // whole nodes only
     std::vector<std::string> features;        // all of them
     std::vector<std::string> nodes_required;  // names, sorted
@@ -116,9 +116,10 @@ struct Job {
     int count = 1;      // pending array: tasks that may still start, its own %limit counted in
     bool batch = true;  // else interactive: salloc or srun
     bool suspended = false;
+    bool heterogeneous = false;  // one component of several
     bool requeueable = false;
-    bool held = false;           // by its user or an administrator
-    std::uint32_t restarts = 0;  // how often it was requeued
+    bool held = false;                     // by its user or an administrator
+    std::uint32_t restarts = 0;            // how often it was requeued
     std::optional<NoticeSignal> notice;    // that it asked for
     std::optional<Checkpoint> checkpoint;  // that its user declared
     std::string reservation;               // that it names; empty if none
@@ -140,7 +141,7 @@ struct Job {
     std::int64_t memory = 0;         // as `gpus`, in MiB
     std::string gpu_type;            // as `gpus`; empty: of none that is named, or of several
     std::vector<NodeIndex> nodes;    // running and completing: where; ascending
-    Request request;  // pending; running: where a checkpoint was declared
+    Request request;                 // pending; running: where a checkpoint was declared
 
     bool operator==(const Job&) const = default;
 };

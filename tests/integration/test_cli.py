@@ -18,7 +18,7 @@ lend:
     to: inference
 """
 STATUS = {"schema", "cluster", "version", "mode", "paused", "paused_by", "healthy", "problem",
-          "problem_since", "failures", "cycle", "partitions", "rules", "services", "telemetry"}
+          "problem_since", "failures", "cycle", "partitions", "rules", "services", "consolidation", "telemetry"}
 CYCLE = {"number", "at", "period_seconds", "observe_seconds", "decide_seconds"}
 PARTITION = {"name", "nodes", "idle_nodes", "lent_nodes", "gpus", "gpus_used", "gpus_lent"}
 RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_nodes", "lent_nodes",
@@ -97,7 +97,8 @@ def test_json_holds_what_the_manual_tells(up):
     assert set(status) == STATUS and set(status["cycle"]) == CYCLE
     assert {name for entry in status["partitions"] for name in entry} == PARTITION
     assert set(status["rules"][0]) == RULE
-    assert {"schema", "at", "mode", "paused", "steps", "rules"} <= set(weir.json("plan"))
+    assert status["consolidation"] is None
+    assert set(weir.json("plan")) == {"schema", "at", "mode", "paused", "consolidate", "steps", "rules", "goals"}
     loans = weir.json("loans")
     assert set(loans) == {"schema", "at", "loans"}
     assert [(loan["node"], loan["state"], loan["jobs"]) for loan in loans["loans"]] == [
@@ -172,6 +173,7 @@ def test_a_job_that_is_not_there_and_one_that_cannot_be(up):
     assert "is neither a job id" in weir.run("explain", "4our", status=2).stderr
     assert "has no service four" in weir.run("explain", "four", status=4).stderr
     assert "has no service (services:)" in weir.run("services", status=1).stderr
+    assert "does not let jobs be moved (consolidate:)" in weir.run("moves", status=1).stderr.replace("\n  ", " ")
 
 
 def test_a_silent_weirctld_is_an_answer_of_its_own(up):

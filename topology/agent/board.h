@@ -22,9 +22,9 @@ struct View {
     std::string trouble;                                           // why there are none; one sentence
     bool no_library = false;                                       // and that is the reason
     Seconds age{};                                                 // of `gpus`
-    Seconds took{};                               // to sample, the last time that it succeeded
-    std::uint64_t samples = 0;                    // taken since the start
-    std::shared_ptr<const std::string> topology;  // as JSON; null: not yet discovered
+    Seconds took{};                                        // to sample, the last time that it succeeded
+    std::uint64_t samples = 0;                             // taken since the start
+    std::shared_ptr<const std::string> topology;           // as JSON; null: not yet discovered
     std::shared_ptr<const std::vector<std::string>> near;  // nearness_rows(); null or empty: not known
 };
 

@@ -84,10 +84,11 @@ class Exposition {
 
     // How near a GPU is to each, for those of the numbers that the rows count.
     void nearness(const std::vector<GpuSample>& gpus, const std::vector<std::string>& rows) {
-        MetricFamily& near = add("weir_gpu_near_info",
-                                 "1; a digit for each GPU of the node, by device number: how near it is, from 0 "
-                                 "(over the link between processors) to 5 (NVLink) and 6 (itself).",
-                                 kGauge);
+        MetricFamily& near =
+            add("weir_gpu_near_info",
+                "1; a digit for each GPU of the node, by device number: how near it is, from 0 "
+                "(over the link between processors) to 5 (NVLink) and 6 (itself).",
+                kGauge);
         for (const GpuSample& gpu : gpus)
             if (gpu.minor && *gpu.minor < rows.size())
                 append(near, labels_of(gpu, {{"near", rows[*gpu.minor]}}), 1);

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <utility>
 
+#include "policies/model/gpu_pairs.h"
 #include "topology/hwloc/live.h"
 #include "topology/live/this_machine.h"
 #include "topology/show/show.h"
-#include "policies/model/gpu_pairs.h"
 
 namespace weir::agent {
 namespace {

@@ -70,8 +70,9 @@ void GpuHistory::record(const GpuReading& reading) {
     if (reading.power_limit) gpu.power_limit = reading.power_limit;
     gpu.mig = reading.mig;
     node.nvlink_domain = reading.nvlink_domain;
-    if (node.near.size() < node.gpus.size()) node.near.resize(node.gpus.size());
-    if (node.near[device] != reading.near) {
+    const bool more = node.near.size() < node.gpus.size();
+    if (more) node.near.resize(node.gpus.size());
+    if (more || node.near[device] != reading.near) {
         node.near[device] = reading.near;
         node.pairs = GpuPairs::from_rows(node.near);
     }

@@ -23,7 +23,7 @@ struct GpuReading {
     std::optional<Watts> power_limit;
     std::optional<int> processes;
     bool mig = false;
-    std::string near;           // how near each GPU of the node is: a row of nearness_rows(); empty if not told
+    std::string near;  // how near each GPU of the node is: a row of nearness_rows(); empty if not told
     std::string nvlink_domain;  // of a fabric that spans nodes; empty if none
 
     bool operator==(const GpuReading&) const = default;

@@ -112,6 +112,49 @@ TEST_CASE("an old plan says that it is old, and none that there is none", "[cli]
     CHECK(print_plan(plan, look(80)) == "weirctld has not seen slurmctld yet (see `weir status`)\n");
 }
 
+TEST_CASE("what moves could bring about is told below the steps, with their price", "[cli]") {
+    json plan = plan_answer();
+    plan["rules"] = json::array();
+    plan["consolidate"] = "act";
+    plan["steps"] = {{{"do", "hold t3 as weir_move_11"},
+                      {"why", "moved so that t1 has room: job 41 waits for 1 node with 8 h100 GPUs"},
+                      {"kind", "hold_nodes"},
+                      {"rule", "consolidate"},
+                      {"nodes", {"t3"}}}};
+    plan["goals"] = json::parse(R"json([
+      {"goal": "job_41", "why": "job 41 waits for 1 node with 8 h100 GPUs and the free GPUs would do for it, were they together",
+       "nodes": ["t1"], "under_way": false, "held_back": "", "price_gpu_seconds": 640, "gain_gpu_seconds": 28800,
+       "moves": [{"job": "11", "from": ["t1"], "to": ["t3"], "price_gpu_seconds": 400},
+                 {"job": "12_7", "from": ["t1"], "to": ["t2"], "price_gpu_seconds": 240}]},
+      {"goal": "job_42", "why": "job 42 waits for 2 nodes with 8 h100 GPUs each and the free GPUs would do for it, were they together",
+       "nodes": [], "under_way": false, "held_back": "none of the jobs that declare a checkpoint may be moved now",
+       "price_gpu_seconds": 0, "gain_gpu_seconds": 57600, "moves": []}])json");
+    CHECK(print_plan(plan, look(80)) ==
+          "Plan of 11:59:56, 4s ago; mode act\n"
+          "\n"
+          "Weir takes these steps now:\n"
+          "  1. hold t3 as weir_move_11\n"
+          "       moved so that t1 has room: job 41 waits for 1 node with 8 h100 GPUs\n"
+          "\n"
+          "What moving jobs could bring about:\n"
+          "t1: job 41 waits for 1 node with 8 h100 GPUs and the free GPUs would do for it,\n"
+          "  were they together\n"
+          "  price 640 GPU-s, gain 8 GPU-h\n"
+          "  job 11 from t1 to t3, price 400 GPU-s\n"
+          "  job 12_7 from t1 to t2, price 240 GPU-s\n"
+          "job 42 waits for 2 nodes with 8 h100 GPUs each and the free GPUs would do for\n"
+          "  it, were they together\n"
+          "  not now: none of the jobs that declare a checkpoint may be moved now\n");
+    plan["consolidate"] = "advise";
+    plan["goals"] = json::array();
+    CHECK(print_plan(plan, look(80)) ==
+          "Plan of 11:59:56, 4s ago; mode act\n"
+          "\n"
+          "Weir would take these steps for rules that only advise:\n"
+          "  1. hold t3 as weir_move_11\n"
+          "       moved so that t1 has room: job 41 waits for 1 node with 8 h100 GPUs\n");
+}
+
 TEST_CASE("no line of a plan is wider than the terminal", "[cli]") {
     json plan = plan_answer();
     const std::string name(64, 'p');

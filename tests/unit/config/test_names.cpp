@@ -157,6 +157,22 @@ TEST_CASE("people that the machine does not know are told", "[config]") {
                    error("groups: this machine knows no group no-such-group", "groups")});
 }
 
+TEST_CASE("partitions that moves leave alone must be Slurm's, and moves must be for somebody", "[config]") {
+    Policy moving;
+    CHECK(check_consolidate_names(moving, cluster()).empty());
+    moving.consolidate.emplace();
+    CHECK(check_names(moving, cluster()).empty());  // for jobs that wait, without a lending rule too
+    moving.consolidate->exempt_partitions = {"train", "trane", "debug"};
+    moving.consolidate->for_fit = false;
+    CHECK(check_names(moving, cluster()) ==
+          Findings{warning("consolidate: exempt: there is no partition trane", ""),
+                   warning("consolidate: exempt: there is no partition debug", ""),
+                   warning("consolidate: for: [demand] does nothing without a lending rule (lend:)", "")});
+    moving.lend = policy().lend;
+    moving.consolidate->exempt_partitions.clear();
+    CHECK(check_consolidate_names(moving, cluster()).empty());
+}
+
 TEST_CASE("partitions and GPU types that rules on idle GPUs name must be Slurm's", "[config]") {
     Policy wrong;
     wrong.telemetry.agents = 9810;

@@ -16,7 +16,8 @@ policies::ConsolidateRule moving_rule();
 Plan decide(const World& world, const policies::ConsolidateRule& rule,
             const std::vector<policies::LendRule>& lending = {}, bool frozen = false);
 
-// One cycle: decides, does it, lets Slurm schedule, and some seconds pass. Returns the steps as people read them.
+// One cycle: decides, does it, lets Slurm schedule, and some seconds pass. Returns the steps as people read
+// them.
 std::vector<std::string> cycle(World& world, const policies::ConsolidateRule& rule,
                                const std::vector<policies::LendRule>& lending = {});
 

@@ -17,6 +17,53 @@ Time at(std::int64_t seconds) {
     return Time(Duration(seconds));
 }
 
+Consolidation moves() {
+    Move saving;
+    saving.job = JobId{11};
+    saving.label = "11_3";
+    saving.user = "alice";
+    saving.from = {"t1", "t2"};
+    saving.to = {"t3", "t4"};
+    saving.goal = "job_41";
+    saving.why = "moved so that t1 and t2 have room: job 41 waits, \"quoted\"\n";
+    saving.gpus = weir::Gpus{2};
+    saving.price = weir::GpuSeconds{640};
+    saving.restarts = 3;
+    saving.begun = at(2000);
+    saving.stage = MoveStage::kSave;
+    saving.asked = at(2002);
+    Move moved = saving;
+    moved.job = JobId{9};
+    moved.stage = MoveStage::kFree;
+    moved.requeued = at(2010);
+    moved.pinned = at(2012);
+    moved.started = at(2020);
+    moved.ended = at(2025);
+    Move failed = moved;
+    failed.job = JobId{8};
+    failed.stage = MoveStage::kUndo;
+    failed.failure = "it is held";
+    failed.blameless = true;
+    failed.ended = at(2030);
+    Clearing room;
+    room.goal = "job_41";
+    room.for_job = JobId{41};
+    room.nodes = {"t1", "t2"};
+    room.why = "job 41 waits";
+    room.price = weir::GpuSeconds{900};
+    room.gain = weir::GpuSeconds{57'600};
+    room.since = at(1990);
+    Clearing lend;
+    lend.goal = lend.rule = "inference";
+    lend.nodes = {"t5"};
+    lend.since = at(1980);
+    return {{saving},
+            {moved, failed},
+            {lend, room},
+            {{"job_40", at(4000)}, {"tidy", at(3000)}},
+            {{"alice", 7, 2}, {"bob", 1, 0}}};
+}
+
 Ledger full_ledger() {
     Loan lent;
     lent.rule = "inference";
@@ -61,7 +108,15 @@ Ledger full_ledger() {
     chat.failures = 2;
     chat.failed = at(860);
     chat.failure = "chat-3 (job 19) ended FAILED before it was ready";
-    return {{lent, leaving}, {state}, {idle}, {chat}, true, "root"};
+    Ledger ledger;
+    ledger.loans = {lent, leaving};
+    ledger.rules = {state};
+    ledger.idle = {idle};
+    ledger.services = {chat};
+    ledger.consolidation = moves();
+    ledger.paused = true;
+    ledger.paused_by = "root";
+    return ledger;
 }
 
 class Folder {
@@ -93,6 +148,54 @@ TEST_CASE("keys of a newer minor version are ignored and a newer version is refu
     const auto newer = ledger_from_json(R"({"version": 2, "loans": [], "rules": []})");
     REQUIRE_FALSE(newer);
     CHECK(newer.error().message == "written by a newer Weir (version 2, known is 1)");
+}
+
+TEST_CASE("a ledger of before there were moves is read as one without any") {
+    Ledger ledger = full_ledger();
+    std::string text = to_json(ledger);
+    const auto begin = text.find("\"consolidation\"");
+    const auto end = text.find("\"paused\"");
+    REQUIRE((begin != std::string::npos && end != std::string::npos && begin < end));
+    const auto older = ledger_from_json(text.erase(begin, end - begin));
+    REQUIRE(older);
+    ledger.consolidation = {};
+    CHECK(*older == ledger);
+}
+
+TEST_CASE("a move of a stage that is not known is taken back") {
+    for (const char* stage : {"6", "-1", "99"}) {
+        CAPTURE(stage);
+        Ledger ledger = full_ledger();
+        std::string text = to_json(ledger);
+        const std::string known = "\"stage\": 1";
+        const auto place = text.find(known);
+        REQUIRE(place != std::string::npos);
+        text.replace(place, known.size(), "\"stage\": " + std::string(stage));
+        const auto read = ledger_from_json(text);
+        REQUIRE(read);
+        ledger.consolidation.moves[0].stage = MoveStage::kUndo;
+        CHECK(*read == ledger);
+    }
+}
+
+TEST_CASE("moves and clearings are in order however a ledger has them, and a past one has an end") {
+    Ledger ledger = full_ledger();
+    Consolidation& all = ledger.consolidation;
+    Move other = all.moves[0];
+    other.job = JobId{5};
+    const Consolidation sorted{{other, all.moves[0]}, all.past, all.clearings, all.rests, all.records};
+    all.moves.push_back(other);
+    std::swap(all.clearings[0], all.clearings[1]);
+    std::swap(all.rests[0], all.rests[1]);
+    std::swap(all.records[0], all.records[1]);
+    all.past[0].ended.reset();
+    const auto read = ledger_from_json(to_json(ledger));
+    REQUIRE(read);
+    CHECK(read->consolidation.moves == sorted.moves);
+    CHECK(read->consolidation.clearings == sorted.clearings);
+    CHECK(read->consolidation.rests == sorted.rests);
+    CHECK(read->consolidation.records == sorted.records);
+    CHECK(read->consolidation.past[0].ended == read->consolidation.past[0].begun);
 }
 
 TEST_CASE("every truncation of a ledger is an error and never a crash") {

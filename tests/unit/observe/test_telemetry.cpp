@@ -66,7 +66,7 @@ process_cpu_seconds_total 12 garbage that is not looked at
 )");
     REQUIRE(told.size() == 1);
     CHECK(told[0] ==
-          GpuReading{"t1", 3, kNow, "NVIDIA H100 80GB HBM3", 97, Watts{642}, Watts{700}, 2, false, ""});
+          GpuReading{"t1", 3, kNow, "NVIDIA H100 80GB HBM3", 97, Watts{642}, Watts{700}, 2, false, "", ""});
 }
 
 TEST_CASE("series of MIG instances, impossible values and unknown GPUs say nothing", "[telemetry]") {
@@ -77,6 +77,17 @@ TEST_CASE("series of MIG instances, impossible values and unknown GPUs say nothi
                "DCGM_FI_DEV_GPU_UTIL{gpu=\"x\",Hostname=\"t1\"} 5\n"
                "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\"} 5\n")
               .empty());
+}
+
+TEST_CASE("how near GPUs are to each other is part of a reading", "[telemetry]") {
+    const auto told = read(
+        "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",device=\"nvidia1\",Hostname=\"t1\"} 5\n"
+        "weir_gpu_near_info{gpu=\"0\",device=\"nvidia1\",near=\"46\",Hostname=\"t1\"} 1\n");
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].device == 1);
+    CHECK(told[0].near == "46");
+    CHECK(told[0].utilisation == 5);
+    CHECK(gpu_expression("").find("weir_gpu_near_info") != std::string::npos);
 }
 
 TEST_CASE("of two exporters the one that saw more work counts", "[telemetry]") {
@@ -192,6 +203,43 @@ TEST_CASE("since the start is of the job that holds the GPU, not of the one befo
     after.jobs[0].started = kNow - 1min;
     history.look(after);
     CHECK(after.gpu_uses[0].since_start.utilisation_max == 2);
+}
+
+TEST_CASE("a node's GPUs are as near to each other as all of them tell", "[telemetry]") {
+    GpuHistory history;
+    history.set_up(10min, 30s);
+    const auto near = [&](Time at, int device, std::string row) {
+        GpuReading told = reading(at, 50, device);
+        told.near = std::move(row);
+        history.record(told);
+        Snapshot snapshot = scene(at);
+        history.look(snapshot);
+        return snapshot.nodes[0].pairs;
+    };
+    CHECK_FALSE(near(kNow - 60s, 0, "65").known());  // the other has yet to tell
+    CHECK(near(kNow - 60s, 1, "56") == GpuPairs("5"));
+    CHECK(near(kNow - 30s, 0, "65") == GpuPairs("5"));
+    CHECK_FALSE(near(kNow - 15s, 0, "").known());  // an exporter that does not tell
+    CHECK(near(kNow - 10s, 0, "64") == GpuPairs("4"));
+    CHECK_FALSE(near(kNow - 5s, 0, "6").known());
+}
+
+TEST_CASE("a GPU that is lost leaves it known how near the others are", "[telemetry]") {
+    GpuHistory history;
+    history.set_up(10min, 30s);
+    for (int device : {0, 1}) {
+        GpuReading told = reading(kNow - 60s, 50, device);
+        told.near = device == 0 ? "65" : "56";
+        history.record(told);
+    }
+    GpuReading lost;
+    lost.node = "t1";
+    lost.device = 1;
+    lost.at = kNow;
+    history.record(lost);
+    Snapshot snapshot = scene(kNow);
+    history.look(snapshot);
+    CHECK(snapshot.nodes[0].pairs == GpuPairs("5"));
 }
 
 TEST_CASE("a node that tells of more GPUs than Slurm knows contradicts it", "[telemetry]") {

@@ -5,7 +5,9 @@
 #include "plugin/slurm/tres.h"
 
 using weir::GpuPool;
+using weir::slurm::Allocation;
 using weir::slurm::count_array_tasks;
+using weir::slurm::parse_allocation;
 using weir::slurm::parse_gres;
 using weir::slurm::total_gpus;
 
@@ -92,6 +94,44 @@ TEST_CASE("reading survives any text", "[slurm][tres]") {
         CAPTURE(text);
         CHECK(total_gpus(gpus(text)) >= 0);
         CHECK(count_array_tasks(text) >= 0);
+        const Allocation held = parse_allocation("cpu=" + text + ",mem=" + text + ",gres/gpu:" + text);
+        CHECK((held.cpus >= 0 && held.memory >= 0 && held.gpus >= 0));
+    }
+}
+
+TEST_CASE("what a job holds is read from its allocated TRES", "[slurm][tres]") {
+    CHECK(parse_allocation("cpu=8,mem=4G,node=1,billing=8,gres/gpu=2,gres/gpu:h100=2") ==
+          Allocation{8, 4096, 2, "h100"});
+    CHECK(parse_allocation("cpu=4,mem=500M,node=2,billing=4") == Allocation{4, 500, 0, ""});
+    CHECK(parse_allocation("cpu=1K,gres/gpu=3") == Allocation{1024, 0, 3, ""});
+    CHECK(parse_allocation("gres/gpu:a100=2") == Allocation{0, 0, 2, "a100"});
+    CHECK(parse_allocation("gres/gpu:1g.10gb=2,gres/gpu=2") == Allocation{0, 0, 2, "1g.10gb"});
+    CHECK(parse_allocation("cpu=2,gres/nic=4,license/x=1") == Allocation{2, 0, 0, ""});
+}
+
+TEST_CASE("GPUs of several types, or of one that is only partly named, have no type", "[slurm][tres]") {
+    CHECK(parse_allocation("gres/gpu=3,gres/gpu:a100=1,gres/gpu:h100=2") == Allocation{0, 0, 3, ""});
+    CHECK(parse_allocation("gres/gpu:a100=1,gres/gpu:h100=2") == Allocation{0, 0, 3, ""});
+    CHECK(parse_allocation("gres/gpu=4,gres/gpu:h100=2") == Allocation{0, 0, 4, ""});
+}
+
+TEST_CASE("memory is in MiB, whatever unit Slurm writes it in", "[slurm][tres]") {
+    const auto memory = [](const char* text) { return parse_allocation(text).memory; };
+    CHECK(memory("mem=512") == 512);
+    CHECK(memory("mem=2048K") == 2);
+    CHECK(memory("mem=1.50G") == 1536);
+    CHECK(memory("mem=62.50M") == 62);
+    CHECK(memory("mem=2T") == 2 * 1024 * 1024);
+    CHECK(memory("mem=1P") == 1024 * 1024 * 1024);
+}
+
+TEST_CASE("an allocation that cannot be read holds nothing", "[slurm][tres]") {
+    for (const char* text :
+         {"",          "(null)",    ",",          "=",         "cpu",           "cpu=",    "cpu=x",
+          "cpu=-1",    "mem=",      "mem=x",      "mem=-4G",   "mem=4X",        "mem=nan", "mem=inf",
+          "mem=1e300", "gres/gpu=", "gres/gpu=x", "gres/gpu:", "gres/gpumem=4", "CPU=8"}) {
+        CAPTURE(text);
+        CHECK(parse_allocation(text) == Allocation{});
     }
 }
 

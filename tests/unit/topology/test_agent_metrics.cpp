@@ -110,6 +110,37 @@ TEST_CASE("what is not known has no series", "[agent]") {
     CHECK(exposition(View{}, "t1", 1.5) == tail(0, 0));
 }
 
+TEST_CASE("how near a GPU is to each of the node is told by the number of its device file", "[agent]") {
+    std::vector<GpuSample> gpus(4);
+    for (std::size_t i = 0; i < gpus.size(); ++i) gpus[i].index = static_cast<unsigned>(i);
+    gpus[0].minor = 1;
+    gpus[1].minor = 0;
+    gpus[2].minor = 2;  // the rows are of before it came
+    View view = view_of(gpus);
+    view.near = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"65", "56"});
+    const std::string text = exposition(view, "t1", 1.5);
+    const std::string head =
+        "# HELP weir_gpu_near_info 1; a digit for each GPU of the node, by device number: how near it is, "
+        "from 0 "
+        "(over the link between processors) to 5 (NVLink) and 6 (itself).\n"
+        "# TYPE weir_gpu_near_info gauge\n";
+    CHECK(text.find(head + "weir_gpu_near_info{gpu=\"0\",device=\"nvidia1\",near=\"56\",Hostname=\"t1\"} 1\n"
+                           "weir_gpu_near_info{gpu=\"1\",device=\"nvidia0\",near=\"65\",Hostname=\"t1\"} 1\n"
+                           "# HELP weir_agent_up_nvml") != std::string::npos);
+}
+
+TEST_CASE("where it is not known how near GPUs are, or there are none, nothing is told of it", "[agent]") {
+    GpuSample gpu;
+    gpu.minor = 0;
+    View view = view_of({gpu});
+    CHECK(exposition(view, "t1", 1.5).find("near_info") == std::string::npos);
+    view.near = std::make_shared<const std::vector<std::string>>();
+    CHECK(exposition(view, "t1", 1.5).find("near_info") == std::string::npos);
+    view.near = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"6"});
+    view.gpus.reset();
+    CHECK(exposition(view, "t1", 1.5).find("near_info") == std::string::npos);
+}
+
 TEST_CASE("a MIG instance has the memory that is its own", "[agent]") {
     GpuSample gpu;
     gpu.uuid = "GPU-1";
