@@ -17,6 +17,9 @@ export TRAIN_STEPS=1000000 TRAIN_PAUSE=0.05
 saved() {{ sed -n 's/^{{"step": \\([0-9]*\\).*/\\1/p' "train.$SLURM_JOB_ID.json"; }}
 [ "${{SLURM_RESTART_COUNT:-0}}" -eq 0 ] || TRAIN_STEPS=$(($(saved) + ${{LEFT:-{LEFT}}}))
 exec """)
+# The same, but that it waits for a word (go) before it saves.
+SAVES_LATE = TRAINS.replace("trap '' USR1", """trap 'until [ -e "go.$SLURM_JOB_ID" ]; do sleep 0.1; done; kill -USR1 $!' USR1""").replace(
+    "exec python3", "python3").rstrip() + " &\nwhile kill -0 $! 2>/dev/null; do wait $!; done\n"
 CHECKPOINT = "--weir-checkpoint=USR1@20,every=1s,reload=1s"
 
 
@@ -57,27 +60,32 @@ class Moving(support.Weir):
 
     # What users do
 
-    def trains(self, gpus=2, args="", script=TRAINS, partition="train", left=LEFT, **options):
+    def trains(self, gpus=2, args="", script=TRAINS, partition="train", left=LEFT, began="{}", **options):
         """A job that may be moved; waits until it runs and, if it is train.sbatch's, listens."""
         files = {"TRAIN_DIR": str(JOBS), "TRAIN_EVERY": "1", "LEFT": str(left)}
         job = self.lab.sbatch(f"-N1 --gpus-per-node={gpus} -t60 --requeue --open-mode=append -o%j.out {CHECKPOINT} {args}",
                               script=script, partition=partition, env=files, **options)
         self.jobs.append(job)
         self.running(job)
-        self.wait(lambda: "begins" in self.output(job), 20, f"job {job} to begin")
+        self.wait(lambda: "begins" in self.output(began.format(job)), 20, f"job {job} to begin")
         return job
 
     def stays(self, node, gpus, partition="train"):
         """A job of others that cannot be moved away from there."""
         return self.train(f"-w{node} --gpus-per-node={gpus} -t60", user="bob", partition=partition)
 
-    def scattered(self, pool, gpus=2, others=4, **options):
-        """A pool of two nodes, of which a job that may be moved takes a part and others' one of the other; returns the two."""
-        job = self.trains(gpus, partition=pool, **options)
+    def scattered(self, pool, gpus=2, others=4, partition=None, **options):
+        """A pool of nodes, of which a job that may be moved takes a part of the first and others' one of the second; returns the two."""
+        job = self.trains(gpus, partition=partition or pool, **options)
         assert self.lab.job_nodes(job) == {f"{pool}1"}
-        other = self.stays(f"{pool}2", others, partition=pool)
+        other = self.stays(f"{pool}2", others, partition=partition or pool)
         self.running(other)
         return job, other
+
+    def go(self, *jobs):
+        """Lets jobs that SAVE_LATE save and requeue themselves."""
+        for job in jobs:
+            self.lab.write(f"home/alice/go.{job}", "", owner="alice")
 
     def wants(self, pool="train", args=""):
         """A job of a whole node, which nothing but a move gives it."""
@@ -115,9 +123,10 @@ class Moving(support.Weir):
 
         return self.wait(steps, timeout, f"job {job} to be told to save", until=lambda seen: len(seen) >= times)[-1]
 
-    def before(self, job):
-        """Where a job was before its move."""
-        return set(self.over(job)["from"])
+    def requeued_itself(self, job):
+        """Waits until a job has saved and waits to begin again."""
+        self.wait(lambda: self.lab.job(job), 30, f"job {job} to have requeued itself",
+                  until=lambda seen: (seen["JobState"], seen["Restarts"]) == ("PENDING", "1"))
 
     def explain(self, job, user="root"):
         return " ".join(self.run(f"weir explain {job}", user=user).stdout.split())

@@ -84,17 +84,23 @@ def test_the_next_borrower_is_made_room_for_too(begin):
 def test_pending_jobs_of_a_whole_node_and_of_two_get_them(begin):
     weir = begin()
     one, other = weir.scattered("a")
-    first, second = weir.trains(5), weir.trains(4)
-    weir.running(weir.stays("t3", 3), weir.stays("t4", 4))
-    single, double = weir.wants("a"), weir.wants(args="-N2")
+    double = weir.trains(3, "-N2")
+    array = weir.trains(2, "--array=0-1 -o%A_%a.out", began="{}_0")
+    weir.running(weir.stays("t3", 3), weir.stays("t4", 3))
+    tasks = [f"{array}_{task}" for task in (0, 1)]
+    weir.running(*tasks)
+    start = {job: weir.lab.job_nodes(job) for job in (double, *tasks)}
+    assert start[double] == {"t1", "t2"} and all(start[task] < {"t1", "t2"} for task in tasks)
+    wants = weir.wants("a"), weir.wants(args="-N2")
     move = weir.moved(one, {"a1"}, {"a2"})
-    assert f"job {single} waits for 1 node with 8 GPUs" in move["why"]
-    weir.moved(first, {"t1"}, {"t3"})
-    weir.moved(second, {"t2"}, {"t4"})
-    assert weir.running(single) == {"a1"} and weir.running(double) == {"t1", "t2"}
+    assert f"job {wants[0]} waits for 1 node with 8 GPUs" in move["why"]
+    weir.moved(double, {"t1", "t2"}, {"t3", "t4"})
+    for task in tasks:
+        weir.moved(task, start[task])
+    assert weir.running(wants[0]) == {"a1"} and weir.running(wants[1]) == {"t1", "t2"}
     weir.nothing_left()
-    weir.untouched(other, single, double)
-    for job in (one, first, second):
+    weir.untouched(other, *wants)
+    for job in (one, double, *tasks):
         weir.ends_as_unmoved(job)
 
 
@@ -188,25 +194,6 @@ def test_those_that_depend_on_a_job_wait_through_its_move_and_begin_as_its_end_s
         assert seen["JobState"] == "PENDING"
 
 
-def test_tasks_of_an_array_and_a_job_of_two_nodes_are_moved(begin):
-    weir = begin()
-    double = weir.trains(3, "-N2")
-    assert weir.lab.job_nodes(double) == {"t1", "t2"}
-    array = weir.trains(2, "--array=0-1")
-    tasks = weir.wait(lambda: [job for job, seen in weir.lab.jobs().items() if seen.get("ArrayJobId") == str(array)],
-                      20, "both tasks", until=lambda tasks: len(tasks) == 2)
-    weir.running(*tasks)
-    assert {node for task in tasks for node in weir.lab.job_nodes(task)} <= {"t1", "t2"}
-    weir.running(weir.stays("t3", 3), weir.stays("t4", 3))
-    wants = weir.wants(args="-N2")
-    for job in (double, *tasks):
-        weir.moved(job, weir.before(job))
-    assert weir.running(wants) == {"t1", "t2"}
-    assert weir.lab.job_nodes(double) == {"t3", "t4"}
-    for job in (double, *tasks):
-        weir.ends_as_unmoved(job)
-
-
 def test_what_cannot_be_moved_stays_and_its_user_reads_why(begin):
     weir = begin()
     stubborn = weir.trains(1, partition="a")
@@ -215,7 +202,8 @@ def test_what_cannot_be_moved_stays_and_its_user_reads_why(begin):
            weir.trains(1, "-wa1", partition="a"): "its user names the nodes it runs on",
            weir.train("--gpus-per-node=1", partition="a"): "its user declared no checkpoint"}
     with weir.lab.popen(["salloc", "-pa", "-t60", "--gpus-per-node=1", "--weir-checkpoint=USR1@20", "sleep", "600"], user="alice") as salloc:
-        interactive = weir.wait(lambda: [job for job in weir.lab.jobs() if job not in why], 20, "salloc's job")[0]
+        interactive = weir.wait(lambda: 
+            [job for job, seen in weir.lab.jobs().items() if seen["JobName"] == "sleep"], 20, "salloc's job")[-1]
         why[interactive] = "it is interactive"
         weir.running(*why)
         assert {node for job in why for node in weir.lab.job_nodes(job)} == {"a1"}
@@ -234,16 +222,14 @@ def test_what_cannot_be_moved_stays_and_its_user_reads_why(begin):
 
 def test_a_job_that_its_user_holds_before_it_can_start_again_keeps_its_hold(begin):
     weir = begin()
-    script = moving.does("touch told.$SLURM_JOB_ID; until [ -e go.$SLURM_JOB_ID ]; do sleep 0.1; done; " + moving.REQUEUES)
-    jobs = {pool: weir.scattered(pool, script=script)[0] for pool in "ab"}
+    jobs = {pool: weir.scattered(pool, script=moving.SAVES_LATE)[0] for pool in "ab"}
     wants = {pool: weir.wants(pool) for pool in jobs}
     for job in jobs.values():
         weir.asked(job)
     weir.run("weir pause")
+    weir.go(*jobs.values())
     for job in jobs.values():
-        weir.lab.write(f"home/alice/go.{job}", "", owner="alice")
-    for job in jobs.values():
-        weir.wait(lambda job=job: weir.lab.job(job), 20, f"job {job} to wait", until=lambda seen: seen["JobState"] == "PENDING" and seen["Restarts"] == "1")
+        weir.requeued_itself(job)
     weir.cycles(2)
     assert "Reservation" not in weir.lab.job(jobs["a"])  # a pause is one
     weir.run(f"scontrol hold {jobs['a']}", user="alice")
@@ -267,7 +253,7 @@ def test_advice_and_no_advice_change_nothing(begin):
     goal = weir.ask("plan")["goals"][0]
     assert 0 < goal["price_gpu_seconds"] < goal["gain_gpu_seconds"] and goal["moves"][0]["job"] == str(job), goal
     assert "Consolidation only advises." in weir.run("weir moves").stdout
-    weir.wait(lambda: weir.explain(wants), 20, "the one that waits to be told", until=lambda text: "1 move would make room for it on a1" in text)
+    weir.wait(lambda: weir.explain(wants), 20, "the one that waits to be told", until=lambda text: "1 move would make room for it on a1" in text and "only advises" in text)
     weir.cycles(2)
     assert not weir.journal(mark, event="step")
     assert not weir.apply(support.policy(RULE))

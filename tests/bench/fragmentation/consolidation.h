@@ -15,9 +15,9 @@ namespace weir::bench {
 struct Rules {
     std::int64_t per_move = 100;
     double worth = 1;
-    int least = 900;  // GPU thousandths; nothing is moved for tasks that ask for less
-    int moves = 3;    // for one arriving task
-    int chain = 2;    // how many may each make room for another in turn
+    int least = 1;  // GPU thousandths; nothing is moved for tasks that ask for less
+    int moves = 3;  // for one arriving task
+    int chain = 2;  // how many may each make room for another in turn
     std::int64_t steps = 20'000;
     int per_thousand = 30;  // moves so far, of the tasks that have come so far
 };

@@ -33,7 +33,7 @@ struct Request {
 Arm arm_of(const std::string& name) {
     for (const std::string placement : {"bestfit", "fgd"})
         for (const int movable : {0, 30, 100})
-            if (const Arm arm{placement, movable}; arm.name() == name) return arm;
+            if (Arm arm{placement, movable}; arm.name() == name) return arm;
     throw std::runtime_error("no arm " + name + "; there are bestfit, fgd, and each with +30 or +100");
 }
 

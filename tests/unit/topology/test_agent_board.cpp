@@ -73,7 +73,7 @@ TEST_CASE("lost GPUs are named", "[agent]") {
 TEST_CASE("the topology is shown once it is discovered, whatever NVML does", "[agent]") {
     Board board(10s, kStart);
     CHECK_FALSE(board.look(kStart).topology);
-    board.discovered("{}\n");
+    board.discovered("{}\n", {"6"});
     REQUIRE(board.look(kStart + 1h).topology);
     CHECK(*board.look(kStart + 1h).topology == "{}\n");
 }
