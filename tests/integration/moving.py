@@ -114,7 +114,7 @@ class Moving(support.Weir):
     def over(self, job, timeout=60, count=1):
         """Waits until a job's move is over; returns it."""
         return self.wait(lambda: self.past(job), timeout, f"the move of job {job} to be over",
-                         until=lambda past: len(past) >= count)[-1]
+                         until=lambda past: len(past) >= count, step=0.2)[-1]
 
     def asked(self, job, timeout=40, since=0, times=1):
         """Waits until a job was told to save so often; returns the last of these steps."""
@@ -150,7 +150,7 @@ class Moving(support.Weir):
             moves = [move for move in told["moves"] if move["stage"] != "undoing"]
             return [*filter(reservations, self.lab.resvs()), *jobs, *moves, *told["clearings"]]
 
-        self.wait(left, timeout, "nothing of moves to be left", until=lambda seen: not seen)
+        self.wait(left, timeout, "nothing of moves to be left", until=lambda seen: not seen, step=0.2)
 
     def goes_on(self, job):
         """Asserts that each time a job began where it had saved last; returns where it began last and its result."""

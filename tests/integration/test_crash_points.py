@@ -5,14 +5,13 @@ growing interval slows the campaign down."""
 
 import os
 import re
-import signal
 
 import pytest
 
-from support import KEEPS_RUNNING, RESERVATION, STATE, answering, layout, policy
+from crashes import MOST_POINTS, arm, crashed, until_done_or_crashed
+from support import KEEPS_RUNNING, RESERVATION, answering, layout, policy
 from weirlab.users import identity
 
-MOST_POINTS = 40  # a scenario passes far fewer
 ENDS_WHEN_TOLD = KEEPS_RUNNING.replace("' TERM", "; exit' TERM")
 
 
@@ -30,35 +29,6 @@ def weir(module_weir):
     arm(module_weir, 0)  # what the last test armed may still be ahead
     module_weir.reset({"min_loan": "0s", "idle_return": "1s", "reclaim": "{after: 1s, notice: 2s, then: requeue}"})
     return module_weir
-
-
-def arm(weir, point):
-    """Restarts weirctld so that it ends at its n-th crash point; returns its pid."""
-    weir.lab.kill("weirctld", signal.SIGKILL)
-    weir.wait(lambda: not weir.lab.pids("weirctld", zombies=False), 15, "weirctld to be dead")
-    if point:
-        weir.lab.write(f"{STATE}/crash_at", str(point), owner="slurm", mode=0o600)
-    pid = weir.lab.start("weirctld")
-    weir.wait(lambda: weir.ask("status"), 30, "weirctld to answer",
-              until=lambda seen: seen or not weir.lab.pids("weirctld", zombies=False))
-    return pid
-
-
-def crashed(weir):
-    return not weir.lab.pids("weirctld", zombies=False)
-
-
-def until_done_or_crashed(weir, done, what, timeout=60):
-    """Waits for the end of a scenario; if weirctld crashes on the way, brings it back, asserts that what
-    it finds is explained within two cycles, and waits on. Returns whether it crashed."""
-    weir.wait(lambda: crashed(weir) or done(), timeout, f"{what}, or a crash")
-    if not crashed(weir):
-        return False
-    weir.lab.start("weirctld")
-    weir.explained()
-    weir.none_lost()
-    weir.wait(done, timeout, f"{what} after the crash")
-    return True
 
 
 def test_weirctld_killed_at_any_point_of_a_loan_lends_after_all(weir, tell):
