@@ -13,6 +13,7 @@ constexpr Duration kTidyGain{3600};  // how long a GPU that is made usable is re
 
 std::vector<std::string> names_of(const Snapshot& snapshot, const std::vector<BinIndex>& bins) {
     std::vector<std::string> names;
+    names.reserve(bins.size());
     for (const BinIndex bin : bins) names.push_back(snapshot.nodes[bin].name);
     std::ranges::sort(names);
     return names;
@@ -20,6 +21,7 @@ std::vector<std::string> names_of(const Snapshot& snapshot, const std::vector<Bi
 
 std::vector<BinIndex> bins_of(const std::vector<Hold>& holds) {
     std::vector<BinIndex> bins;
+    bins.reserve(holds.size());
     for (const Hold& hold : holds) bins.push_back(hold.bin);
     return bins;
 }

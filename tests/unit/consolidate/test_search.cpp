@@ -350,3 +350,21 @@ TEST_CASE("a huge packing takes no more than its steps, stays as it was and is s
         CHECK(solve(cluster, goal, limits) == solution);
     }
 }
+
+TEST_CASE("many bins on a full cluster end with the steps, too", "[consolidate][search]") {
+    Cluster cluster;
+    cluster.bins(400);
+    std::vector<BinIndex> all;
+    for (BinIndex bin = 0; bin < 400; ++bin) {
+        for (int i = 0; i < (bin % 100 == 0 ? 3 : 4); ++i) cluster.job({bin}, 1, 100 + i);
+        all.push_back(bin);
+    }
+    Goal goal = free_one_of(all);
+    goal.bins = 8;
+    Limits limits = cheaper_than(kAnyPrice);
+    limits.moves = 64;
+    limits.steps = 20'000;
+    const Picture before = picture_of(cluster.packing);
+    CHECK_FALSE(solve(cluster, goal, limits));  // 4 GPUs are free, 32 are wanted
+    CHECK(picture_of(cluster.packing) == before);
+}
