@@ -383,6 +383,7 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         return refusal("no_job", "no pending or running job " + name +
                                      (reader.privileged ? "" : " that you may see") +
                                      "; one that has ended is in `sacct -j " + name + "`");
+    const bool acts = view.policy.consolidate && view.policy.acts(*view.policy.consolidate);
     const auto sentences = [&](const Job& job) {
         auto why = policies::explain(view.snapshot, view.policy.lend, view.plan, job);
         if (job.replica) {
@@ -393,7 +394,7 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         if (use != view.plan.uses.end() && use->job == job.id)
             for (std::string& sentence : gpu_sentences(*use)) why.push_back(std::move(sentence));
         for (std::string& sentence :
-             policies::explain_moves(view.snapshot, view.policy.consolidate, view.plan, job))
+             policies::explain_moves(view.snapshot, view.policy.consolidate, acts, view.plan, job))
             why.push_back(std::move(sentence));
         return why;
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "policies/consolidate/problem.h"
 #include "policies/consolidate/work.h"
@@ -150,39 +151,43 @@ class Beginner {
         all.insert(std::ranges::lower_bound(all, clearing.goal, {}, &Clearing::goal), std::move(clearing));
     }
 
-    // The first moves, each as long as it needs no other to be done before.
+    // Those of the moves that may begin, each as long as it needs no other to be done before, and goes where
+    // no other goes: a destination is one job's alone until it is there.
     void start(const Want& want, const Solution& solution) {
-        std::vector<NodeIndex> left;
         for (const Relocation& relocation : solution.moves) {
+            if (!held_back().empty()) return;
             const Job& job = problem_.job(relocation.item);
-            const auto needs = [&](const Hold& hold) {
-                return std::ranges::find(left, hold.bin) != left.end();
-            };
-            if (!held_back().empty() || std::ranges::any_of(relocation.to, needs)) return;
-            left.insert(left.end(), job.nodes.begin(), job.nodes.end());
-            Move move;
-            move.job = job.id;
-            move.label = job.label;
-            move.user = job.user;
-            move.from = names_of(w_.snapshot, job.nodes);
-            move.to = names_of(w_.snapshot, bins_of(relocation.to));
-            move.goal = want.goal;
-            move.for_job = want.for_job;
-            move.why = "moved so that " + listed(names_of(w_.snapshot, solution.bins)) +
-                       (want.whole ? (solution.bins.size() == 1 ? " comes free: " : " come free: ")
-                                   : " has room: ") +
-                       want.why;
-            move.gpus = job.gpus;
-            move.price = GpuSeconds{relocation.price};
-            move.restarts = job.restarts;
-            move.begun = w_.snapshot.at;
-            std::vector<JobId> jobs{job.id};
-            if (want.for_job) jobs.push_back(*want.for_job);
-            w_.steps.push_back(
-                {HoldNodes{move.reservation(), move.to, move.user, expiry_of(job)}, move.why, jobs});
-            auto& all = memory().moves;
-            all.insert(std::ranges::lower_bound(all, move.job, {}, &Move::job), std::move(move));
+            const bool must_wait = std::ranges::any_of(
+                relocation.to, [&](const Hold& hold) { return touched_.contains(hold.bin); });
+            touched_.insert(job.nodes.begin(), job.nodes.end());
+            if (!must_wait) start(want, solution, relocation, job);
         }
+    }
+
+    void start(const Want& want, const Solution& solution, const Relocation& relocation, const Job& job) {
+        for (const Hold& hold : relocation.to) touched_.insert(hold.bin);
+        const std::vector<std::string> nodes = names_of(w_.snapshot, solution.bins);
+        const char* outcome = want.whole ? (nodes.size() == 1 ? " comes free: " : " come free: ")
+                                         : (nodes.size() == 1 ? " has room: " : " have room: ");
+        Move move;
+        move.job = job.id;
+        move.label = job.label;
+        move.user = job.user;
+        move.from = names_of(w_.snapshot, job.nodes);
+        move.to = names_of(w_.snapshot, bins_of(relocation.to));
+        move.goal = want.goal;
+        move.for_job = want.for_job;
+        move.why = "moved so that " + listed(nodes) + outcome + want.why;
+        move.gpus = job.gpus;
+        move.price = GpuSeconds{relocation.price};
+        move.restarts = job.restarts;
+        move.begun = w_.snapshot.at;
+        std::vector<JobId> jobs{job.id};
+        if (want.for_job) jobs.push_back(*want.for_job);
+        w_.steps.push_back(
+            {HoldNodes{move.reservation(), move.to, move.user, expiry_of(job)}, move.why, jobs});
+        auto& all = memory().moves;
+        all.insert(std::ranges::lower_bound(all, move.job, {}, &Move::job), std::move(move));
     }
 
     // What emptying one node could be worth at most: all GPUs of a node become usable.
@@ -221,6 +226,7 @@ class Beginner {
     const ConsolidateRule& rule_;
     Problem problem_;
     std::string held_back_;
+    std::set<NodeIndex> touched_;  // that jobs leave or go to, by moves of this cycle
 };
 
 }  // namespace

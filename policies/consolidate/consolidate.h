@@ -18,8 +18,9 @@ namespace weir::policies {
 void consolidate(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule, bool frozen,
                  Plan& plan);
 
-// What is to be said of a job's moves, of what is being moved for it, or of why it is not moved.
+// What is to be said of a job's moves, of what is being moved for it, or of why it is not moved. `acts`: not
+// only advises.
 std::vector<std::string> explain_moves(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule,
-                                       const Plan& plan, const Job& job);
+                                       bool acts, const Plan& plan, const Job& job);
 
 }  // namespace weir::policies

@@ -47,17 +47,18 @@ void say_of_own_moves(const Consolidation& memory, const Job& job, std::vector<s
                        last->failure);
 }
 
-void say_of_goal(const GoalReport& goal, std::vector<std::string>& said) {
+void say_of_goal(const GoalReport& goal, bool acts, std::vector<std::string>& said) {
+    const std::string held_back = acts ? goal.held_back : "consolidation only advises";
     const auto count = static_cast<int>(goal.moves.size());
     if (goal.under_way)
         said.push_back("other jobs are being moved so that " + listed(goal.nodes) + " can take it");
-    else if (count > 0 && goal.held_back.empty())
+    else if (count > 0 && held_back.empty())
         said.push_back("Weir moves " + counted(count, "job") + " so that " + listed(goal.nodes) +
                        " can take it");
     else if (count > 0)
         said.push_back(counted(count, "move") + " would make room for it on " + listed(goal.nodes) +
                        " (price " + std::to_string(goal.price.value) + ", gain " +
-                       std::to_string(goal.gain.value) + " GPU-seconds), but: " + goal.held_back);
+                       std::to_string(goal.gain.value) + " GPU-seconds), but: " + held_back);
     else if (!goal.held_back.empty())
         said.push_back("moving other jobs does not make room for it: " + goal.held_back);
 }
@@ -66,12 +67,12 @@ void say_of_goal(const GoalReport& goal, std::vector<std::string>& said) {
 }  // namespace consolidation
 
 std::vector<std::string> explain_moves(const Snapshot& snapshot, const std::optional<ConsolidateRule>& rule,
-                                       const Plan& plan, const Job& job) {
+                                       bool acts, const Plan& plan, const Job& job) {
     using namespace consolidation;
     std::vector<std::string> said;
     say_of_own_moves(plan.ledger.consolidation, job, said);
     for (const GoalReport& goal : plan.consolidation.goals)
-        if (goal.for_job == job.id) say_of_goal(goal, said);
+        if (goal.for_job == job.id) say_of_goal(goal, acts, said);
     if (!rule || job.state != JobState::kRunning || !said.empty()) return said;
     const std::string why = why_not(snapshot, *rule, plan.ledger.consolidation, job);
     said.push_back(why.empty() ? "Weir may move it to bring free GPUs together"

@@ -64,13 +64,23 @@ class Follower {
     }
 
     void advance() {
-        if (job_ == nullptr)
-            return fail(move_.asked ? "it ended instead of being requeued" : "it ended by itself",
-                        !move_.asked);
+        if (job_ == nullptr) return ended();
         if (job_->state == JobState::kCompleting) return;
         if (as_before()) return before_requeue();
         if (job_->state == JobState::kPending) return after_requeue();
         arrived();
+    }
+
+    void ended() {
+        if (move_.pinned) return arrived_and_ended();
+        const bool instead = move_.asked && !move_.requeued;
+        fail(instead ? "it ended instead of being requeued" : "it ended by itself", !instead);
+    }
+
+    // Between two looks: a short rest of work, or its user cancelled it.
+    void arrived_and_ended() {
+        move_.stage = MoveStage::kFree;
+        take_back();
     }
 
     void before_requeue() {

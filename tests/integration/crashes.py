@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A weirctld that the test itself starts, and kills where it likes: slurmctld restarts none, so no growing interval slows a
-campaign down."""
+"""A weirctld that the test itself starts, and kills where it likes: slurmctld restarts none, so no growing interval
+slows a campaign down."""
 
 import signal
 

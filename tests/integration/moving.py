@@ -9,7 +9,8 @@ from conftest import ROOT
 import support
 
 JOBS = ROOT / "contrib" / "jobs"
-SECTION = {"after": "1s", "min_run": "2s", "min_gain": 1, "cooldown": "10m", "start": "20s", "at_once": 4, "per_hour": 3600}
+SECTION = {"after": "1s", "min_run": "2s", "min_gain": 1, "cooldown": "10m", "start": "20s", "at_once": 4,
+           "per_hour": 3600}
 LEFT = 60  # steps that a job that was moved has left, three seconds
 # The first time there is no end to it; when it begins again it has so many steps left.
 TRAINS = (JOBS / "train.sbatch").read_text(encoding="utf-8").replace("\nexec ", f"""
@@ -18,8 +19,9 @@ saved() {{ sed -n 's/^{{"step": \\([0-9]*\\).*/\\1/p' "train.$SLURM_JOB_ID.json"
 [ "${{SLURM_RESTART_COUNT:-0}}" -eq 0 ] || TRAIN_STEPS=$(($(saved) + ${{LEFT:-{LEFT}}}))
 exec """)
 # The same, but that it waits for a word (go) before it saves.
-SAVES_LATE = TRAINS.replace("trap '' USR1", """trap 'until [ -e "go.$SLURM_JOB_ID" ]; do sleep 0.1; done; kill -USR1 $!' USR1""").replace(
-    "exec python3", "python3").rstrip() + " &\nwhile kill -0 $! 2>/dev/null; do wait $!; done\n"
+LATE = """trap 'until [ -e "go.$SLURM_JOB_ID" ]; do sleep 0.1; done; kill -USR1 $!' USR1"""
+SAVES_LATE = (TRAINS.replace("trap '' USR1", LATE).replace("exec python3", "python3").rstrip() +
+              " &\nwhile kill -0 $! 2>/dev/null; do wait $!; done\n")
 CHECKPOINT = "--weir-checkpoint=USR1@20,every=1s,reload=1s"
 
 
@@ -30,9 +32,6 @@ echo "begins for time ${{SLURM_RESTART_COUNT:-0}}"
 while :; do sleep 0.1; done"""
 
 
-REQUEUES = "scontrol requeue $SLURM_JOB_ID"
-
-
 def policy(*rules, mode="act", **changes):
     """weir.yaml with lending and consolidation; keys of the latter may be changed, None takes one away."""
     keys = {key: value for key, value in (SECTION | changes).items() if value is not None}
@@ -40,17 +39,16 @@ def policy(*rules, mode="act", **changes):
     return support.policy(*rules, mode=mode) + f"consolidate: {{{section}}}\n"
 
 
-def reservations(text):
-    return text.startswith(("weir_move_", "weir_clear_"))
+def is_of_move(reservation):
+    return reservation.startswith(("weir_move_", "weir_clear_"))
 
 
 class Moving(support.Weir):
     """A Weir that moves jobs."""
 
     def begin(self, *rules, **changes):
-        """No jobs, no loans, no moves; then these rules."""
+        """No jobs, no moves, no loans; then these rules."""
         self.status(40)
-        assert not self.apply(support.policy(*({**rule, **support.QUIET} for rule in rules or ({},))))
         self.cancel_all()
         self.nothing_left()
         self.wait(lambda: [self.loans(), *self.lent()], 30, "every loan to be home", until=lambda seen: seen == [{}])
@@ -63,8 +61,8 @@ class Moving(support.Weir):
     def trains(self, gpus=2, args="", script=TRAINS, partition="train", left=LEFT, began="{}", **options):
         """A job that may be moved; waits until it runs and, if it is train.sbatch's, listens."""
         files = {"TRAIN_DIR": str(JOBS), "TRAIN_EVERY": "1", "LEFT": str(left)}
-        job = self.lab.sbatch(f"-N1 --gpus-per-node={gpus} -t60 --requeue --open-mode=append -o%j.out {CHECKPOINT} {args}",
-                              script=script, partition=partition, env=files, **options)
+        usual = f"-N1 --gpus-per-node={gpus} -t60 --requeue --open-mode=append -o%j.out {CHECKPOINT}"
+        job = self.lab.sbatch(f"{usual} {args}", script=script, partition=partition, env=files, **options)
         self.jobs.append(job)
         self.running(job)
         self.wait(lambda: "begins" in self.output(began.format(job)), 20, f"job {job} to begin")
@@ -75,7 +73,7 @@ class Moving(support.Weir):
         return self.train(f"-w{node} --gpus-per-node={gpus} -t60", user="bob", partition=partition)
 
     def scattered(self, pool, gpus=2, others=4, partition=None, **options):
-        """A pool of nodes, of which a job that may be moved takes a part of the first and others' one of the second; returns the two."""
+        """A pool of nodes: a job that may be moved has a part of the first, others' one of the second; returns both."""
         job = self.trains(gpus, partition=partition or pool, **options)
         assert self.lab.job_nodes(job) == {f"{pool}1"}
         other = self.stays(f"{pool}2", others, partition=partition or pool)
@@ -116,6 +114,11 @@ class Moving(support.Weir):
         return self.wait(lambda: self.past(job), timeout, f"the move of job {job} to be over",
                          until=lambda past: len(past) >= count, step=0.2)[-1]
 
+    def begins(self, job, times):
+        """Waits until a job has begun so often."""
+        self.wait(lambda: self.output(job).count("begins"), 20, f"job {job} to begin for time {times}",
+                  until=lambda count: count >= times)
+
     def asked(self, job, timeout=40, since=0, times=1):
         """Waits until a job was told to save so often; returns the last of these steps."""
         def steps():
@@ -131,6 +134,11 @@ class Moving(support.Weir):
     def explain(self, job, user="root"):
         return " ".join(self.run(f"weir explain {job}", user=user).stdout.split())
 
+    def tells(self, job, words, user="root"):
+        """Waits until `weir explain` says so of a job."""
+        self.wait(lambda: self.explain(job, user), 20, f"`weir explain {job}` to say: {words}",
+                  until=lambda text: words in text, step=0.2)
+
     def plan(self):
         return " ".join(self.run("weir plan").stdout.split())
 
@@ -144,11 +152,11 @@ class Moving(support.Weir):
     def nothing_left(self, timeout=30):
         """Waits until nothing of a move is left: no reservation, no job that names one, nothing under way."""
         def left():
-            jobs = [number for number, job in self.lab.jobs().items() if reservations(job.get("Reservation", ""))]
+            jobs = [number for number, job in self.lab.jobs().items() if is_of_move(job.get("Reservation", ""))]
             told = self.moves()
             # One that failed is only watched, until the job runs again.
             moves = [move for move in told["moves"] if move["stage"] != "undoing"]
-            return [*filter(reservations, self.lab.resvs()), *jobs, *moves, *told["clearings"]]
+            return [*filter(is_of_move, self.lab.resvs()), *jobs, *moves, *told["clearings"]]
 
         self.wait(left, timeout, "nothing of moves to be left", until=lambda seen: not seen, step=0.2)
 
@@ -180,7 +188,8 @@ class Moving(support.Weir):
         return said.stdout.splitlines()[-1]
 
     def moved(self, job, start, to=None, timeout=60):
-        """Waits until a job was moved; asserts that it runs elsewhere with its work, held and pinned by nobody; returns its move."""
+        """Waits until a job was moved; asserts that it is where it should be and free of what moved it; returns its
+        move."""
         move = self.over(job, timeout)
         assert move["stage"] == "moved" and not move["failure"], move
         assert set(move["from"]) == start and not start & set(move["to"]), move

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Jobs that save when they are told to are moved together, so that whole nodes come free: what is moved and what is not,
-for whom, and that nobody's work is lost."""
+"""Jobs that save when they are told to are moved together, so that whole nodes come free: what is moved and what is
+not, for whom, and that nobody's work is lost."""
+
+import subprocess
 
 import pytest
 
@@ -8,14 +10,13 @@ import moving
 import support
 
 POOLS = "abcde"
-OTHERS = {"inference": "[chat]", "chat": "[inference]"}  # partitions that also reach the nodes that are lent
 LAYOUT = {
     "nodes": [{"names": "i1,j1,t[1-4]," + ",".join(f"{pool}[1-2]" for pool in POOLS), "gpus": "h100:8"}],
     "partitions": [{"name": "train", "nodes": "t[1-4]", "default": True},
                    {"name": "inference", "nodes": "i1,t[1-4]"}, {"name": "chat", "nodes": "j1,t[1-4]"},
                    *({"name": pool, "nodes": f"{pool}[1-2]"} for pool in POOLS)],
 }
-RULE = {"also": "[chat]", "keep_idle": 0, "reclaim": "{after: 5m, notice: 2s, then: requeue}", "idle_return": "1s", "min_loan": "0s"}
+RULE = {"also": "[chat]", "reclaim": "{after: 5m, notice: 2s, then: requeue}", "idle_return": "1s", "min_loan": "0s"}
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +59,15 @@ def test_jobs_are_moved_together_for_a_borrower_and_their_results_are_as_without
     lost = now["weir_moves_lost_gpu_seconds_total"] - before["weir_moves_lost_gpu_seconds_total"]
     assert lost == sum(move["lost_gpu_seconds"] for move in moves)
     for job in small:
-        kinds = [step["kind"] for step in weir.journal(mark, event="step") if job in step.get("for_jobs", [])]
-        assert [kind for kind in kinds if kind in ("ask_to_save", "pin_job", "unpin_job")] == ["ask_to_save", "pin_job", "unpin_job"]
-    for job in small:
+        kinds = [step["kind"] for step in weir.journal(mark, event="step", rule="consolidate", job=job)]
+        assert kinds == ["ask_to_save", "pin_job", "unpin_job"]
         weir.ends_as_unmoved(job)
 
 
 def test_the_next_borrower_is_made_room_for_too(begin):
     weir = begin()
     weir.fill_own()
-    larger = weir.trains(5)
+    larger = weir.trains(5, left=1000000)
     smaller = weir.trains(4)  # has no room beside it
     assert [weir.lab.job_nodes(job) for job in (larger, smaller)] == [{"t1"}, {"t2"}]
     weir.running(weir.stays("t3", 3), weir.stays("t4", 4))
@@ -77,8 +77,9 @@ def test_the_next_borrower_is_made_room_for_too(begin):
     assert weir.running(second) | begun == {"t1", "t2"}
     weir.moved(larger, {"t1"}, {"t3"})
     weir.moved(smaller, {"t2"}, {"t4"})
+    weir.tells(larger, "it was moved from t1 to t3", user="alice")
     weir.goes_on(larger)
-    weir.goes_on(smaller)
+    weir.ends_as_unmoved(smaller)
 
 
 def test_pending_jobs_of_a_whole_node_and_of_two_get_them(begin):
@@ -133,11 +134,15 @@ SAVES_LATE = "did not save and requeue itself within 1s"
 ENDED = "it ended instead of being requeued"
 
 
+ONLY_ONCE = '[ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] || exit 0\n'
+
+
 def test_a_job_that_does_not_requeue_itself_is_let_go_and_told_why(begin):
     weir = begin(cooldown="8s", at_once=5)
     scripts = {"a": (moving.does(""), SAVES_LATE), "b": (moving.does("exit 0"), ENDED),
                "c": (moving.does("exit 1"), ENDED),
-               "d": (moving.does("scontrol requeuehold $SLURM_JOB_ID"), "it is held")}
+               "d": (moving.does("scontrol requeuehold $SLURM_JOB_ID"), "it is held"),
+               "e": (ONLY_ONCE + moving.does("scontrol requeue $SLURM_JOB_ID"), "")}
     jobs, others = {}, []
     for pool, (script, _) in scripts.items():
         jobs[pool], other = weir.scattered(pool, script=script, args="--weir-checkpoint=USR1@1,every=1s,reload=1s")
@@ -145,12 +150,13 @@ def test_a_job_that_does_not_requeue_itself_is_let_go_and_told_why(begin):
     wants = {pool: weir.wants(pool) for pool in scripts}
     again = weir.wants("a", "--exclusive")  # wants the same node in another way
     # Where the job is gone, or waits, the node is free for the other all the same.
-    for pool in "bcd":
+    for pool in "bcde":
         assert weir.running(wants[pool]) == {f"{pool}1"}
     assert weir.state(jobs["b"]) == "COMPLETED" and weir.state(jobs["c"]) == "FAILED"
     weir.jobs.remove(jobs["c"])  # by its own doing
     held = weir.lab.job(jobs["d"])
     assert held["JobState"] == "PENDING" and held["Priority"] == "0" and "Reservation" not in held, held
+    assert weir.over(jobs["e"])["stage"] == "moved"  # there was no more for it to do
     for pool in "abc":
         move, why = weir.over(jobs[pool]), scripts[pool][1]
         assert move["stage"] == "failed" and why in move["failure"], move
@@ -164,6 +170,7 @@ def test_a_job_that_does_not_requeue_itself_is_let_go_and_told_why(begin):
     assert support.seconds(second["at"]) >= weir.past(jobs["a"])[0]["ended"] + 8
     assert again in second["for_jobs"]
     weir.untouched(jobs["a"])
+    weir.cancel(jobs["a"])
 
 
 def test_those_that_depend_on_a_job_wait_through_its_move_and_begin_as_its_end_says(begin):
@@ -198,24 +205,26 @@ def test_what_cannot_be_moved_stays_and_its_user_reads_why(begin):
     weir.run(f"scontrol update jobid={stubborn} requeue=0", user="alice")
     why = {stubborn: "it may not be requeued",
            weir.trains(1, "-wa1", partition="a"): "its user names the nodes it runs on",
-           weir.train("--gpus-per-node=1", partition="a"): "its user declared no checkpoint"}
-    with weir.lab.popen(["salloc", "-pa", "-t60", "--gpus-per-node=1", "-Jby-hand", "sleep", "600"], user="alice") as salloc:
-        interactive = weir.wait(lambda: 
-            [job for job, seen in weir.lab.jobs().items() if seen["JobName"] == "by-hand"], 20, "salloc's job")[-1]
-        why[interactive] = "it is interactive"
+           weir.train("--gpus-per-node=1 -t60", partition="a"): "its user declared no checkpoint"}
+    salloc = weir.lab.popen(["salloc", "-pa", "-t60", "--gpus-per-node=1", "-Jby-hand", "sleep", "600"], user="alice",
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        by_hand = weir.wait(lambda: weir.run("squeue -h -n by-hand -o %A").stdout, 20, "salloc's job")
+        why[int(by_hand)] = "it is interactive"
         weir.running(*why)
         assert {node for job in why for node in weir.lab.job_nodes(job)} == {"a1"}
         weir.running(weir.stays("a2", 2, partition="a"))
         mark = weir.mark()
         wants = weir.wants("a")
         for job, words in why.items():
-            weir.wait(lambda job=job: weir.explain(job, "alice"), 20, f"{words} to be told", until=lambda text, words=words: "Weir does not move it: " + words in text)
-        weir.wait(lambda: weir.explain(wants), 20, "the one that waits to be told", until=lambda text: "moving other jobs does not make room for it" in text)
+            weir.tells(job, f"Weir does not move it: {words}", user="alice")
+        weir.tells(wants, "moving other jobs does not make room for it: none of the jobs that declare a checkpoint may")
         weir.cycles(3)
-        assert not weir.journal(mark, rule="consolidate")
+        assert not weir.journal(mark, event="step")
         weir.untouched(*why)
-        weir.cancel_all()
-        salloc.wait(20)
+    finally:
+        salloc.kill()
+        salloc.wait()
 
 
 def test_a_job_that_its_user_holds_before_it_can_start_again_keeps_its_hold(begin):
@@ -251,7 +260,8 @@ def test_advice_and_no_advice_change_nothing(begin):
     goal = weir.ask("plan")["goals"][0]
     assert 0 < goal["price_gpu_seconds"] < goal["gain_gpu_seconds"] and goal["moves"][0]["job"] == str(job), goal
     assert "Consolidation only advises." in weir.run("weir moves").stdout
-    weir.wait(lambda: weir.explain(wants), 20, "the one that waits to be told", until=lambda text: "1 move would make room for it on a1" in text and "only advises" in text)
+    weir.tells(wants, "1 move would make room for it on a1")
+    weir.tells(wants, "only advises")
     weir.cycles(2)
     assert not weir.journal(mark, event="step")
     assert not weir.apply(support.policy(RULE))
@@ -273,7 +283,8 @@ def test_two_rules_that_want_the_same_node_get_it_once(begin):
     weir.running(*others)
     borrowers = [weir.serve("-t60"), weir.serve("-t60", partition="chat")]
     weir.moved(job, {"t1"}, {"t2"})
-    weir.wait(lambda: [weir.state(job) for job in borrowers], 40, "one of the two to run", until=lambda seen: "RUNNING" in seen)
+    weir.wait(lambda: [weir.state(job) for job in borrowers], 40, "one of the two to run",
+              until=lambda seen: "RUNNING" in seen)
     weir.cycles(3)
     states = [weir.state(job) for job in borrowers]
     assert sorted(states) == ["PENDING", "RUNNING"]
@@ -294,12 +305,11 @@ def test_whom_the_policy_exempts_and_hours_that_are_not_now_are_heeded(begin):
             ({"max_gpus": 1}, job, "Weir does not move it: it holds more than 1 GPUs (max_gpus)"),
             ({"hours": f"[{later}]"}, None, "but: moves begin at other hours only"),
             ({"for": "[demand]"}, job, "Weir may move it"),
-            ({"min_gain": 1000}, None, "moving other jobs does not make room for it: no moves that are worth their price")):
+            ({"min_gain": 1000}, None, "does not make room for it: no moves that are worth their price")):
         assert not weir.apply(moving.policy(RULE, **changes))
         if len(weir.jobs) == 2:
             wants = weir.wants("a")
-        weir.wait(lambda: weir.explain(where or wants), 20, words, until=lambda text: words in text)
-        weir.cycles(1)
+        weir.tells(where or wants, words)
     assert not weir.journal(mark, event="step")
     weir.untouched(job, other)
     assert not weir.apply(moving.policy(RULE))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Daemons and nodes that end while a job is moved: it runs on, with its work, there or where it was, and nothing of the move
-is left. weirctld is a service that the test itself starts (see crashes.py)."""
+"""Daemons and nodes that end while a job is moved: it runs on, with its work, and nothing of the move is left. weirctld
+is a service that the test itself starts (see crashes.py)."""
 
 import contextlib
 import os
@@ -16,7 +16,8 @@ from crashes import MOST_POINTS, arm, crashed
 POOLS = {"a": 2, "b": 2, "c": 3, "d": 3}  # nodes
 SLURM = ["SlurmdTimeout=10", "AuthInfo=cred_expire=5"]
 LAYOUT = {
-    "nodes": [{"names": "i1,t[1-2]," + ",".join(f"{pool}[1-{size}]" for pool, size in POOLS.items()), "gpus": "h100:8"}],
+    "nodes": [{"names": ",".join(["i1,t[1-2]", *(f"{pool}[1-{size}]" for pool, size in POOLS.items())]),
+               "gpus": "h100:8"}],
     "partitions": [{"name": "train", "nodes": "t[1-2]", "default": True}, {"name": "inference", "nodes": "i1,t[1-2]"},
                    *({"name": pool, "nodes": f"{pool}[1-{size}]"} for pool, size in POOLS.items())],
     "slurm_conf": SLURM,
@@ -75,14 +76,16 @@ def ends_properly(weir, point):
 
 def cycles_pass(weir):
     """Whether weirctld lives through two more cycles."""
-    first = (weir.ask("status") or {}).get("cycle", {}).get("number")
-    seen = first and weir.wait(lambda: crashed(weir) or (weir.ask("status") or {}).get("cycle", {}).get("number"), 20, "two cycles",
-                               until=lambda seen: seen is True or (seen or 0) >= first + 2)
-    return seen is not None and seen is not True
+    def number():
+        return float("inf") if crashed(weir) else (weir.ask("status") or {}).get("cycle", {}).get("number", 0)
+
+    first = number()
+    weir.wait(number, 20, "two cycles", until=lambda seen: seen >= first + 2)
+    return not crashed(weir)
 
 
 def test_weirctld_killed_at_any_point_of_a_move_brings_it_to_its_end(module_weir, module_lab, build_dir, tell):
-    labs = 3
+    labs = 4
 
     def share(number):
         weir = module_weir if number == 0 else up(module_lab, build_dir, support.layout("i1", "t[1-2]", *SLURM))
@@ -96,6 +99,18 @@ def test_weirctld_killed_at_any_point_of_a_move_brings_it_to_its_end(module_weir
         ends = list(threads.map(share, range(labs)))
     assert None not in ends and 12 < min(ends) and max(ends) - min(ends) < labs, ends
     tell(f"weirctld was killed at {min(ends) - 1} points of a move, one after the other")
+
+
+def back(weir, *nodes):
+    """Waits until nodes take jobs again."""
+    for node in nodes:
+        def state(node=node):
+            seen = weir.lab.node(node)["State"]
+            if any(word in seen for word in ("DOWN", "DRAIN")) and "*" not in seen:
+                weir.run(f"scontrol update nodename={node} state=resume", check=False)
+            return seen
+
+        weir.wait(state, 60, f"{node} to be back", until=lambda seen: seen in ("IDLE", "MIXED", "ALLOCATED"), step=0.2)
 
 
 @contextlib.contextmanager
@@ -177,13 +192,12 @@ def test_nodes_that_jobs_are_on_their_way_to_going_down_let_them_start_elsewhere
         weir.nothing_left()
         for job in jobs.values():
             weir.free(job)
-            weir.wait(lambda job=job: weir.output(job).count("begins"), 20, f"job {job} to go on", until=lambda count: count > 1)
+            weir.begins(job, 2)
             weir.goes_on(job)
     finally:
         for node in to.values():
             weir.lab.start(f"slurmd@{node}")
-            weir.wait(lambda node=node: weir.lab.node(node)["State"], 60, f"{node} to be back",
-                      until=lambda state: not any(word in state for word in ("DOWN", "*", "UNKNOWN")))
+        back(weir, *to.values())
     weir.jobs = list(jobs.values())  # others' were on nodes that went
 
 
@@ -211,10 +225,10 @@ def test_nodes_that_jobs_are_on_their_way_to_being_drained_leave_the_jobs_alone_
         weir.free(told)
         weir.untouched(other)
     finally:
-        weir.run(f"scontrol update nodename=c2,{to} state=resume")
+        back(weir, "c2", to)
 
 
-def test_a_lost_ledger_leaves_no_reservation_and_frees_the_jobs(weir):
+def test_what_is_held_for_moves_runs_out_without_weirctld_and_is_taken_back_by_one_that_lost_its_ledger(weir):
     saving, _ = weir.scattered("a", script=moving.SAVES_LATE)
     pinned, _ = weir.scattered("b", script=moving.SAVES_LATE)
     mark = weir.mark()
@@ -225,8 +239,11 @@ def test_a_lost_ledger_leaves_no_reservation_and_frees_the_jobs(weir):
     taken(weir, f"start job {pinned} on b2", mark)
     weir.lab.kill("weirctld", signal.SIGKILL)
     weir.wait(lambda: crashed(weir), 15, "weirctld to be dead")
-    weir.cancel(*wants)
+    held = {name: seen["Flags"] for name, seen in weir.lab.resvs().items() if moving.is_of_move(name)}
+    assert {f"weir_move_{saving}", f"weir_move_{pinned}"} <= set(held)
+    assert all("PURGE_COMP=" in flags for flags in held.values()), held
     assert weir.lab.job(pinned)["Reservation"] == f"weir_move_{pinned}"
+    weir.cancel(*wants)
     os.remove(weir.lab.path(f"{support.STATE}/ledger.json"))
     weir.lab.start("weirctld")
     weir.nothing_left()
@@ -236,23 +253,3 @@ def test_a_lost_ledger_leaves_no_reservation_and_frees_the_jobs(weir):
     weir.go(saving)
     weir.ends_as_unmoved(pinned)
     weir.ends_as_unmoved(saving)
-
-
-def test_without_weirctld_what_it_held_runs_out_and_the_job_goes_on(weir):
-    job, _ = weir.scattered("a", script=moving.SAVES_LATE)
-    wants = weir.wants("a")
-    weir.asked(job)
-    weir.lab.kill("weirctld", signal.SIGKILL)
-    try:
-        weir.wait(lambda: crashed(weir), 15, "weirctld to be dead")
-        weir.go(job)
-        weir.requeued_itself(job)
-        held = {name: weir.lab.resv(name)["Flags"] for name in (f"weir_move_{job}", f"weir_clear_job_{wants}")}
-        assert "PURGE_COMP=00:3" in held[f"weir_move_{job}"], held
-        assert "PURGE_COMP=02:00:00" in held[f"weir_clear_job_{wants}"], held
-        for name in held:  # sooner than that, for this test
-            weir.run(f"scontrol update reservationname={name} flags=purge_comp=00:00:02")
-        weir.running(job, wants, timeout=90)
-    finally:
-        weir.lab.start("weirctld")
-    weir.ends_as_unmoved(job)

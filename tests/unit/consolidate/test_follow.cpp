@@ -88,6 +88,20 @@ TEST_CASE("a job that ends instead of being requeued ends the move", "[consolida
     nothing_left(world);
 }
 
+TEST_CASE("a job that ended between two looks where it was moved to has been moved", "[consolidate]") {
+    World world = one_move();
+    cycle(world, moving_rule());
+    cycle(world, moving_rule());
+    world.requeue(11);
+    cycle(world, moving_rule());
+    world.end(11);
+    cycle(world, moving_rule());
+    cycle(world, moving_rule());
+    CHECK(last_past(world).failure.empty());
+    CHECK(world.ledger.consolidation.records == std::vector<MoveRecord>{{"alice", 1, 0}});
+    nothing_left(world);
+}
+
 TEST_CASE("a job that was not asked yet stays when nobody waits any more", "[consolidate]") {
     World world = one_move();
     cycle(world, moving_rule());

@@ -114,7 +114,7 @@ TEST_CASE("only jobs that may be moved are", "[consolidate]") {
         const Snapshot snapshot = world.snapshot();
         Plan plan = decide(world, rule);
         CHECK(moved(plan).empty());
-        return policies::explain_moves(snapshot, rule, plan, *snapshot.job(JobId{11})).back();
+        return policies::explain_moves(snapshot, rule, true, plan, *snapshot.job(JobId{11})).back();
     };
     REQUIRE(moved(decide(world, rule)) == Names{"11: t2"});
     SECTION("no checkpoint") {
@@ -380,6 +380,22 @@ TEST_CASE("limits hold moves back, and the plan says which", "[consolidate]") {
         world.ledger.consolidation.moves = {now};
         CHECK(decide(world, rule).ledger.consolidation.moves.size() == 1);
     }
+}
+
+TEST_CASE("several moves at once go to different nodes", "[consolidate]") {
+    World world;
+    world.add_nodes("t", 3, {"train"});
+    world.movable(11, {"t1"}, 1);
+    world.movable(12, {"t1"}, 1);
+    world.running(21, "train", {"t2"}, 6);
+    world.running(31, "train", {"t3"}, 8);
+    world.pending(41, "train", 1, 8, 5min);
+    auto rule = moving_rule();
+    rule.at_once = 8;
+    const Plan plan = decide(world, rule);
+    CHECK(plan.consolidation.goals.front().moves.size() == 2);
+    CHECK(plan.ledger.consolidation.moves.size() == 1);  // the second follows once the first is there
+    CHECK(steps_of<HoldNodes>(plan).size() == 2);        // t1 is cleared, t2 is held
 }
 
 TEST_CASE("tidying up empties nodes at its hours, where that makes GPUs usable", "[consolidate]") {
