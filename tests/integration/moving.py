@@ -25,9 +25,9 @@ SAVES_LATE = (TRAINS.replace("trap '' USR1", LATE).replace("exec python3", "pyth
 CHECKPOINT = "--weir-checkpoint=USR1@20,every=1s,reload=1s"
 
 
-def does(what, signal="USR1"):
+def does(what):
     """A script that does this when it is told to save; the second time it runs on."""
-    return f"""trap '{what}' {signal}
+    return f"""trap '{what}' USR1
 echo "begins for time ${{SLURM_RESTART_COUNT:-0}}"
 while :; do sleep 0.1; done"""
 
@@ -109,10 +109,9 @@ class Moving(support.Weir):
         """The moves of a job that are over."""
         return [move for move in self.moves()["past"] if move["job"] == str(job)]
 
-    def over(self, job, timeout=60, count=1):
+    def over(self, job, timeout=60):
         """Waits until a job's move is over; returns it."""
-        return self.wait(lambda: self.past(job), timeout, f"the move of job {job} to be over",
-                         until=lambda past: len(past) >= count, step=0.2)[-1]
+        return self.wait(lambda: self.past(job), timeout, f"the move of job {job} to be over", step=0.2)[-1]
 
     def begins(self, job, times):
         """Waits until a job has begun so often."""

@@ -267,8 +267,7 @@ def test_advice_and_no_advice_change_nothing(begin):
     assert not weir.apply(support.policy(RULE))
     weir.cycles(2)
     assert not weir.journal(mark, event="step")
-    assert "consolidate:" in weir.run("weir moves", check=False).stderr
-    assert "goals" not in weir.ask("plan") or not weir.ask("plan")["goals"]
+    assert not weir.ask("plan").get("goals")
     weir.untouched(job, other)
     assert weir.run("weir check", check=False).returncode == 0
 
