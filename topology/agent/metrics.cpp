@@ -90,7 +90,7 @@ class Exposition {
                 "(over the link between processors) to 5 (NVLink) and 6 (itself).",
                 kGauge);
         for (const GpuSample& gpu : gpus)
-            if (gpu.minor && *gpu.minor < rows.size())
+            if (!gpu.lost && gpu.minor && *gpu.minor < rows.size())
                 append(near, labels_of(gpu, {{"near", rows[*gpu.minor]}}), 1);
     }
 
