@@ -33,9 +33,13 @@ def addresses(names):
     return {name: f"127.0.0.1:{port}" for port, name in enumerate(names, FIRST_PORT)}
 
 
+def temporary_paths(directory):
+    """The lines that keep nginx's temporary files in the lab."""
+    return "".join(f"  {kind}_temp_path {directory}/state/nginx/{kind};\n" for kind in _TEMPORARY)
+
+
 def files(directory, names):
     """{path: text} of what nginx reads, but for the upstream files."""
-    temporary = "".join(f"  {kind}_temp_path {directory}/state/nginx/{kind};\n" for kind in _TEMPORARY)
     services = "".join(f"""
   upstream {name} {{
     least_conn;
@@ -54,7 +58,7 @@ pid /run/nginx.pid;
 error_log {directory}/log/nginx.log notice;
 events {{ worker_connections 8192; }}
 http {{
-{temporary}  log_format replicas '$msec $status $request_time $upstream_addr $upstream_status';
+{temporary_paths(directory)}  log_format replicas '$msec $status $request_time $upstream_addr $upstream_status';
   access_log {directory}/log/nginx.access.log replicas;
   proxy_next_upstream error timeout http_503 non_idempotent;
   proxy_connect_timeout 2s;

@@ -22,6 +22,11 @@ def _parser():
         added.add_argument("--dir", default=default_directory(), help="which lab (%(default)s)")
         return added
 
+    def placed(name, text):
+        added = verb(name, text)
+        added.add_argument("--site", help="at this site; else at home")
+        return added
+
     up = verb("up", "start a lab")
     up.add_argument("--nodes", type=int, default=8, help="how many nodes (%(default)s)")
     up.add_argument("--gpus", type=int, default=8, help="GPUs a node (%(default)s)")
@@ -39,21 +44,23 @@ def _parser():
     up.add_argument("--balancer", metavar="SERVICE,...", default="",
                     help="run nginx, at 127.0.0.1:8080 for the first service, 8081 for the next, ..., "
                          "before the replicas in /run/weir/SERVICE.upstream")
-    run = verb("run", "run a command inside; its exit status is the lab's")
-    run.add_argument("--user", default="root", help="alice, bob, carol, serve or root")
+    up.add_argument("--site", metavar="NAME[:N]", action="append", default=[], dest="sites",
+                    help="a remote site with N nodes (2), and gateway nodes for it; may be repeated")
+    run = placed("run", "run a command inside; its exit status is the lab's")
+    run.add_argument("--user", default="root", help="alice, bob, carol, serve or root; at a site w-alice, ...")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
-    gpu = verb("gpu", "say what a GPU does")
+    gpu = placed("gpu", "say what a GPU does")
     gpu.add_argument("node")
     gpu.add_argument("index", type=int)
     gpu.add_argument("state", choices=("busy", "idle", "empty", "hung", "gone"))
-    kill = verb("kill", "send a signal to a daemon")
+    kill = placed("kill", "send a signal to a daemon")
     kill.add_argument("--signal", default="KILL", help="its name (%(default)s)")
     kill.add_argument("daemon", metavar="DAEMON[@NODE]")
     for name, text in (("start", "start a daemon"), ("stop", "end a daemon and wait for it"),
                        ("log", "print what a daemon logged")):
-        verb(name, text).add_argument("daemon", metavar="DAEMON[@NODE]")
+        placed(name, text).add_argument("daemon", metavar="DAEMON[@NODE]")
     verb("status", "what runs")
-    verb("path", "where the lab's files are reached from outside").add_argument(
+    placed("path", "where the lab's files are reached from outside").add_argument(
         "file", nargs="?", default="")
     verb("down", "end the lab; nothing stays")
     return parser
@@ -74,15 +81,24 @@ def _up(options):
         options.policy = os.path.abspath(options.policy)
     Lab.up(options.dir, options.nodes, options.gpus, options.policy, options.weir,
            options.scheduler, layout, extra, telemetry=options.telemetry,
-           balancer=[name for name in options.balancer.split(",") if name], report=lambda line: print(line, flush=True))
+           balancer=[name for name in options.balancer.split(",") if name], sites=options.sites,
+           report=lambda line: print(line, flush=True))
     where = "" if options.dir == default_directory() else f" --dir {options.dir}"
     print(f"lab: ready. Try: {sys.argv[0]} run{where} --user alice sbatch --gpus=8 "
           f"--wrap 'sleep 60'; {sys.argv[0]} run{where} sinfo; {sys.argv[0]} down{where}")
     return 0
 
 
+def _attach(options):
+    """The lab, or its site that is meant."""
+    lab, site = Lab.attach(options.dir), getattr(options, "site", None)
+    if site and site not in lab.sites:
+        raise LabError(f"the lab has no site {site!r} (it has {', '.join(lab.sites) or 'none'})")
+    return lab.sites[site] if site else lab
+
+
 def _run(options):
-    lab, command = Lab.attach(options.dir), options.command
+    lab, command = _attach(options), options.command
     if command[:1] == ["--"]:
         command = command[1:]
     if not command:
@@ -94,16 +110,15 @@ def _run(options):
 
 
 def _status(lab):
-    print(f"directory {lab.directory}\ninit      {lab.namespace.init}\nfiles     {lab.path()}")
+    print(f"{lab.name}\ndirectory {lab.directory}\ninit      {lab.namespace.init}\nfiles     {lab.path()}")
     processes = lab.namespace.processes()
     counts = {}
     for process in processes:
         if process["state"] not in "ZX":
             counts[process["name"]] = counts.get(process["name"], 0) + 1
-    for name in ("munged", "mariadbd", "slurmdbd", "slurmctld", "weirctld", "slurmd"):
-        print(f"{name:<10}{counts.get(name, 0) or 'not running'}")
+    for name in dict.fromkeys(name.partition("@")[0] for name in lab.facts["daemons"]):
+        print(f"{name:<13}{counts.get(name[:15], 0) or 'not running'}")
     print(lab.run("sinfo", check=False, timeout=20).stdout, end="")
-    return 0
 
 
 def _act(options):
@@ -115,9 +130,11 @@ def _act(options):
         there = namespace.end(os.path.abspath(options.dir))
         print(f"lab: {options.dir} is down" if there else f"lab: none in {options.dir}")
         return 0
-    lab = Lab.attach(options.dir)
+    lab = _attach(options)
     if options.verb == "status":
-        return _status(lab)
+        for each in (lab, *lab.sites.values()):
+            _status(each)
+        return 0
     if options.verb == "gpu":
         lab.gpu(options.node, options.index, options.state)
     elif options.verb == "path":

@@ -138,10 +138,10 @@ def topology_conf(layout):
     return "\n".join(lines) + "\n"
 
 
-def slurmdbd_conf(directory):
+def slurmdbd_conf(directory, extra=()):
     return "\n".join([
         "DbdHost=localhost", f"DbdPort={SLURMDBD_PORT}", "SlurmUser=slurm", "AuthType=auth/munge",
         "StorageType=accounting_storage/mysql", "StorageHost=localhost", "StorageUser=slurm",
         "StoragePass=lab", "StorageLoc=slurm_acct_db", "DebugLevel=info",
         f"LogFile={directory}/log/slurmdbd.log", "PidFile=/run/slurm/slurmdbd.pid",
-        f"PluginDir={STOCK_PLUGINS}", "MessageTimeout=10"]) + "\n"
+        f"PluginDir={STOCK_PLUGINS}", "MessageTimeout=10", *extra]) + "\n"

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemons of a lab: how each is started, and how its processes are recognised.
 
-A specification is {"argv", "env", "user", "log", "cwd"}; the names are munged, mariadbd, slurmdbd,
-slurmctld, slurmd@NODE and weirctld; with telemetry prometheus and weir-agent@NODE, with a balancer nginx.
+A specification is {"argv", "env", "user", "log", "cwd"}, with "host" where it runs on the gateway host; the
+names are munged, mariadbd, slurmdbd, slurmctld, slurmd@NODE and weirctld; with telemetry prometheus and weir-agent@NODE, with a balancer nginx, with
+sites weir-gateway. A site has slurmrestd, nginx and sshd as well (weirlab.site_services).
 """
 
 import os
 
-from . import balancer, telemetry
+from . import balancer, gateway, site_services, telemetry
 from .users import DATABASE_USER
 
 
-def specifications(directory, nodes, environment, weir, layout, period, services):
+def specifications(directory, nodes, environment, weir, layout, period=0, services=(), gateways=None, site=False):
     """All of a lab's daemons, by name; weirctld's only where a build directory gives one, those of
-    telemetry only where it has a period, nginx only where it has services to balance."""
+    telemetry only where it has a period, nginx only where it has services to balance; `gateways` says on which
+    host a node's slurmd runs; `site` adds those of a site."""
     common = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
               "SLURM_CONF": f"{directory}/etc/slurm.conf", "TMPDIR": f"{directory}/tmp"}
     controller = f"{directory}/weir/bin/weirctld"
@@ -46,6 +48,11 @@ def specifications(directory, nodes, environment, weir, layout, period, services
     }
     for node in nodes:
         every[f"slurmd@{node}"] = one(f"slurmd@{node}", "root", "slurmd", "-D", "-N", node)
+        if node in (gateways or {}):
+            every[f"slurmd@{node}"]["host"] = gateways[node]
+    every |= gateway.specifications(directory, weir, gateways, one)
+    if site:
+        every |= site_services.specifications(directory, one)
     if period:
         every |= telemetry.specifications(directory, layout, period, one)
     if services:

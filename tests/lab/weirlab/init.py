@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Process 1 of a lab: builds the private mounts, starts what it is told to, reaps orphans.
 
-It listens on CONTROL for one JSON object a connection and answers with one. It reaps only its own
-children, so a daemon that forgets its dead children is seen to: they stay zombies.
+A lab's site has one too. It listens on CONTROL for one JSON object a connection and answers with one. It reaps
+only its own children, so a daemon that forgets its dead children is seen to: they stay zombies.
 """
 
 import json
@@ -12,35 +12,37 @@ import signal
 import socket
 import time
 
-from . import linux, users
+from . import host, linux, site_root, users
 
 CONTROL = "/run/weir-lab.sock"
-HOSTNAME = "lab"
 ADDRESS = "192.0.2.1"  # of the range for examples: nobody's
 
 
-def _write(path, text, owner=None, mode=0o644):
+def _write(path, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    os.chmod(path, mode)
-    if owner:
-        os.chown(path, *users.identity(owner))
+    os.chmod(path, 0o644)
 
 
-def _directory(path, owner="root", mode=0o755):
+def _directory(path, identity, mode=0o755):
     os.makedirs(path, exist_ok=True)
     os.chmod(path, mode)
-    os.chown(path, *users.identity(owner))
+    os.chown(path, *identity)
 
 
-def build(directory, weir):
-    """Makes the lab's own view of the machine; nothing of it is seen outside its namespace."""
+def build(world):
+    """Makes the lab's own view of the machine; nothing of it is seen outside its namespace. `world` is what
+    weirlab.worlds says of a lab."""
+    directory, people = world["directory"], users.People(world["number"], world["prefix"])
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    if world["number"]:
+        site_root.change(world["scratch_mib"])
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     linux.bring_loopback_up(ADDRESS)
     linux.acknowledge_at_once()
-    socket.sethostname(HOSTNAME)
-    linux.mount("weir-lab", directory, "tmpfs", linux.MS_NOSUID, "mode=0755")
+    socket.sethostname(world["hostname"])
+    linux.mount("weir-lab", world["mount"], "tmpfs", linux.MS_NOSUID, "mode=0755")
+    os.makedirs(directory, exist_ok=True)
     linux.mount("weir-lab", "/run", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0755")
     linux.mount("weir-lab", "/dev/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=1777")
     for name, owner, mode in (
@@ -50,23 +52,25 @@ def build(directory, weir):
         ("state/munge", "munge", 0o700), ("state/prometheus", "nobody", 0o700), ("state/nginx", "nobody", 0o700),
         ("state/mysql", users.DATABASE_USER, 0o700),
         ("spool", "root", 0o755), ("dev", "root", 0o755), ("gpu", "root", 0o755),
-        ("private", "root", 0o755), ("/run/lock", "root", 0o1777),
+        ("private", "root", 0o755), ("/run/lock", "root", 0o1777), ("/run/sshd", "root", 0o755),
         ("/run/munge", "munge", 0o755), ("/run/slurm", "slurm", 0o755),
         ("/run/weir", "slurm", 0o755), ("/run/mysqld", users.DATABASE_USER, 0o755),
     ):
-        _directory(os.path.join(directory, name), owner, mode)
-    for name in users.PEOPLE:
-        _directory(f"{directory}/home/{name}", name, 0o755)
-    passwd, group = users.passwd_and_group(directory)
-    hosts = f"127.0.0.1 localhost {HOSTNAME}\n"
+        _directory(os.path.join(directory, name), people.identity(owner), mode)
+    for name in people.names:
+        _directory(f"{directory}/home/{name}", people.identity(name))
+        if world["number"]:
+            _directory(f"{site_root.SCRATCH}/{name}", people.identity(name), 0o700)
+    passwd, group = people.passwd_and_group(directory)
+    hosts = f"127.0.0.1 localhost {world['hostname']}\n" + "".join(line + "\n" for line in world["hosts"])
     for name, text in (("passwd", passwd), ("group", group), ("hosts", hosts)):
         _write(f"{directory}/private/{name}", text)
         linux.bind(f"{directory}/private/{name}", f"/etc/{name}")
     if os.path.isdir("/etc/slurm"):
         linux.bind(f"{directory}/etc", "/etc/slurm")
-    if weir:
+    if world["weir"]:
         os.makedirs(f"{directory}/weir")
-        linux.bind(weir, f"{directory}/weir")
+        linux.bind(world["weir"], f"{directory}/weir")
 
 
 def _arguments(pid):
@@ -100,6 +104,8 @@ def _spawn(request):
         null = os.open("/dev/null", os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
+        if request.get("host"):
+            linux.enter(request["host"])
         users.become(request["user"])
         os.chdir(request["cwd"])
         os.execvpe(request["argv"][0], request["argv"], request["env"])
@@ -118,6 +124,8 @@ def _answer(request, ended):
             except ProcessLookupError:
                 pass
         return {}
+    if request["do"] == "host":
+        return {"pid": host.start(request["name"], request["files"])}
     if request["do"] == "ended":
         return {"status": ended.get(request["pid"])}
     return {"error": f"unknown request {request['do']}"}

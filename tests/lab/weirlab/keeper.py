@@ -2,6 +2,7 @@
 """The one process of a lab outside its namespaces: when the lab ends, it removes the directory.
 
 keeper --(killed with it)--> holder, which enters new namespaces --(killed with it)--> init.
+Each site of the lab has a holder of its own under the same keeper; when one holder ends, all do.
 So a keeper killed with SIGKILL still takes every process and mount of the lab along; what is left
 is a directory with one small file, which the next `up` or `down` removes.
 """
@@ -20,8 +21,11 @@ from . import init, linux
 RECORD = "weir-lab.json"
 
 
-def _hold(directory, weir, announce, keeper):
-    """The holder: never returns. Its child is process 1 of the lab."""
+def _hold(world, announce, keeper):
+    """The holder: never returns. Its child is process 1 of the lab, or of its site."""
+    def tell(**fact):
+        os.write(announce, json.dumps({"world": world["number"], **fact}).encode() + b"\n")
+
     linux.die_with_parent()
     if os.getppid() != keeper:
         os._exit(1)
@@ -39,12 +43,12 @@ def _hold(directory, weir, announce, keeper):
             if os.read(alive_read, 1) != b"x":
                 os._exit(1)
             os.close(alive_read)
-            init.build(directory, weir)
-            init.serve(lambda: os.write(announce, b'{"ready": true}\n'))
+            init.build(world)
+            init.serve(lambda: tell(ready=True))
     except BaseException as error:
-        os.write(announce, json.dumps({"error": str(error)}).encode() + b"\n")
+        tell(error=str(error))
         os._exit(1)
-    os.write(announce, json.dumps({"init": pid}).encode() + b"\n")
+    tell(init=pid)
     os.write(alive_write, b"x")
     os.close(announce)
     os.waitpid(pid, 0)
@@ -77,7 +81,7 @@ def _claim(directory):
 
 
 def main():
-    directory, weir = sys.argv[1], sys.argv[2] or None
+    directory, worlds = sys.argv[1], json.loads(sys.argv[2])
     linux.set_process_name("weir-lab-keep")
     record = _claim(directory)
     if not record:
@@ -86,32 +90,32 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop)
     announce_read, announce_write = os.pipe()
-    holder, facts = 0, {"keeper": os.getpid()}
+    holders, facts = [], {"keeper": os.getpid(), "inits": {}}
     try:
         keeper = os.getpid()
-        holder = os.fork()
-        if holder == 0:
-            record.close()
-            os.close(announce_read)
-            null = os.open("/dev/null", os.O_RDWR)
-            os.dup2(null, 0)
-            os.dup2(null, 1)
-            _hold(directory, weir, announce_write, keeper)
+        for world in worlds:
+            holders.append(os.fork())
+            if holders[-1] == 0:
+                record.close()
+                os.close(announce_read)
+                null = os.open("/dev/null", os.O_RDWR)
+                os.dup2(null, 0)
+                os.dup2(null, 1)
+                _hold(world, announce_write, keeper)
         os.close(announce_write)
-        _watch(holder, announce_read, record, facts)
+        _watch(holders, announce_read, record, facts)
     except _Stop:
         pass
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if holder > 0:
-        _end(holder, facts.get("init"))
+    _end(holders, facts["inits"].values())
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _watch(holder, announce, record, facts):
-    """Until the holder ends, or whoever asked for the lab goes away before it is complete."""
-    ended, poll = os.pidfd_open(holder), select.poll()
-    for source in (ended, announce, 0):
+def _watch(holders, announce, record, facts):
+    """Until a holder ends, or whoever asked for the lab goes away before it is complete."""
+    ended, poll, ready = [os.pidfd_open(holder) for holder in holders], select.poll(), 0
+    for source in (*ended, announce, 0):
         poll.register(source, select.POLLIN)
     pending = b""
     while True:
@@ -123,12 +127,16 @@ def _watch(holder, announce, record, facts):
                 pending += data
                 while b"\n" in pending:
                     line, pending = pending.split(b"\n", 1)
-                    facts.update(json.loads(line))
+                    told = json.loads(line)
+                    if "init" in told:
+                        facts["inits"][str(told["world"])] = told["init"]
+                    facts |= {key: told[key] for key in ("error",) if key in told}
+                    ready += "ready" in told
                     record.seek(0)
                     record.truncate()
                     record.write(json.dumps(facts) + "\n")
                     record.flush()
-                    if "ready" in facts or "error" in facts:
+                    if ready == len(holders) or "error" in facts:
                         print(json.dumps(facts), flush=True)
             elif source == 0:
                 if os.read(0, 64).strip() != b"complete":
@@ -137,19 +145,22 @@ def _watch(holder, announce, record, facts):
                 null = os.open("/dev/null", os.O_RDWR)
                 os.dup2(null, 0)
                 os.dup2(null, 1)
-            elif source == ended:
+            elif source in ended:
                 return
 
 
-def _end(holder, init_pid):
-    """Kills process 1 of the lab, and so all of the lab; the holder then reaps it and ends."""
-    ended = os.pidfd_open(holder)
-    for pid in (init_pid, holder):
-        try:
-            if pid:
+def _end(holders, inits):
+    """Kills each process 1, and so all of the lab; the holders then reap them and end."""
+    ended = [os.pidfd_open(holder) for holder in holders if holder > 0]
+    for pids in (inits, [holder for holder in holders if holder > 0]):
+        for pid in pids:
+            try:
                 os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        if select.select([ended], [], [], 10)[0]:
+            except ProcessLookupError:
+                pass
+        deadline = time.monotonic() + (10 if len(pids) == len(ended) else 0)  # not all may be known yet
+        if all(select.select([one], [], [], max(0, deadline - time.monotonic()))[0] for one in ended):
             break
-    os.waitpid(holder, 0)
+    for holder in holders:
+        if holder > 0:
+            os.waitpid(holder, 0)

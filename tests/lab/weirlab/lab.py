@@ -9,9 +9,10 @@ import subprocess
 import tempfile
 import time
 
-from . import balancer as balancers, daemons, layout as layouts, stages, telemetry as telemetries, users
+from . import daemons, telemetry as telemetries, users
 from .balancer import Balancing
 from .errors import CommandError, LabError, LabTimeout
+from .gateway import Gateway
 from .namespace import Namespace
 from .queries import Queries
 
@@ -24,83 +25,43 @@ def default_directory():
     return os.path.join(tempfile.gettempdir(), f"weir-lab-{owner}")
 
 
-class Lab(Queries, Balancing):
-    """A running lab. Make one with Lab.up, or Lab.attach to one that is up."""
+class Lab(Queries, Balancing, Gateway):
+    """A running lab. Make one with Lab.up, or Lab.attach to one that is up; `sites` has its sites by name."""
 
-    def __init__(self, namespace, facts=None):
+    name = "home"
+
+    def __init__(self, namespace, facts=None, people=None):
         self.directory = namespace.directory
         self.namespace = namespace
+        self.people = people or users.People()
+        self.sites = {}
         self._started = {}
         self.facts = facts or {"daemons": {}, "environment": {}, "nodes": []}
 
     @classmethod
     def up(cls, directory=None, nodes=8, gpus=8, policy=None, weir=None, scheduler="backfill",
-           layout=None, slurm_conf=(), env=None, telemetry=0, balancer=None, report=lambda line: None):
+           layout=None, slurm_conf=(), env=None, telemetry=0, balancer=None, sites=None,
+           report=lambda line: None):
         """Starts a lab and returns when every node is idle; on any failure nothing is left.
 
         `policy` is the text or the path of a weir.yaml, `weir` a build directory with bin/ and
         lib/, `layout` a dict (weirlab.layout), `slurm_conf` lines that win over the lab's,
         `env` goes to every daemon and every `run`; with `telemetry`, a number of seconds, each
         node with GPUs has a weir-agent with that period, and a Prometheus scrapes them; with
-        `balancer`, a list of services, nginx listens for the first on 127.0.0.1:8080, the next on 8081...
+        `balancer`, a list of services, nginx listens for the first on 127.0.0.1:8080, the next on 8081...;
+        `sites` are remote sites (weirlab.site_plan), each of which has gateway nodes here (weirlab.gateway), and whose host keys the policy may name: @NAME.host_key_sha256@.
         """
+        from . import coming_up  # it knows Lab
+
         directory = os.path.abspath(directory or default_directory())
-        if scheduler not in ("backfill", "weir", "stock"):
-            raise LabError(f"no scheduler {scheduler!r} (backfill, weir or stock)")
-        if scheduler == "weir" and not weir:
-            raise LabError("--scheduler weir needs --weir BUILD_DIR")
-        if weir and not os.path.isdir(weir):
-            raise LabError(f"no build directory {weir}")
-        weir = os.path.abspath(weir) if weir else None
-        layout = layouts.check(dict(layout) if layout else layouts.default(nodes, gpus))
-        accounts = stages.check_accounts(layout.get("accounts", users.ACCOUNTS))
-        names = layouts.node_names(layout)
-        if telemetry:
-            telemetries.check(weir)
-        services = balancers.check(balancer or [])
-        if policy is not None and "\n" not in policy:
-            with open(policy, encoding="utf-8") as file:
-                policy = file.read()
-        began = time.monotonic()
-
-        def done(what):
-            report(f"lab: {time.monotonic() - began:5.1f} s  {what}")
-
-        lab = cls(Namespace.start(directory, weir))
-        try:
-            environment = _passed_on() | dict(env or {})
-            lab.facts = {"daemons": stages.daemon_table(lab, names, environment, weir, layout,
-                                                         telemetry, services),
-                         "environment": environment, "nodes": names, "weir": weir,
-                         "addresses": telemetries.addresses(layout) if telemetry else {},
-                         "balancer": services}
-            stages.files(lab, layout, policy, weir, scheduler, slurm_conf, telemetry, services)
-            lab.write("lab.json", json.dumps(lab.facts), mode=0o644)
-            stages.munge(lab)
-            done(f"its own namespaces in {directory}, munge")
-            stages.database(lab)
-            done("MariaDB")
-            stages.accounting(lab, accounts)
-            done(f"slurmdbd with accounts {', '.join(accounts)}")
-            stages.controller(lab)
-            done("slurmctld")
-            stages.nodes(lab, names, lambda up: None)
-            done(f"{len(names)} nodes idle")
-            if telemetry:
-                stages.gpu_telemetry(lab)
-                done("weir-agents, Prometheus")
-            if services:
-                stages.balancing(lab, services)
-                done(f"nginx for {', '.join(services)}")
-            lab.namespace.complete()
-        except BaseException:
-            lab.down()
-            raise
-        return lab
+        plan = coming_up.Plan(nodes, gpus, policy, weir, scheduler, layout, slurm_conf, env, telemetry, balancer, sites)
+        return coming_up.up(cls, directory, plan, report)
 
     @classmethod
     def attach(cls, directory=None):
         """The lab that is up in the directory."""
+        from .sites import Site  # it is a Lab
+
         directory = os.path.abspath(directory or default_directory())
         namespace = Namespace.find(directory)
         if not namespace:
@@ -109,6 +70,10 @@ class Lab(Queries, Balancing):
         try:
             with open(lab.path("lab.json"), encoding="utf-8") as file:
                 lab.facts = json.load(file)
+            for number, plan in enumerate(lab.facts["sites"], 1):
+                site = Site(lab, number, plan)
+                site.facts = json.loads(site.read("lab.json"))
+                lab.sites[site.name] = site
         except FileNotFoundError as error:
             raise LabError(f"the lab in {directory} is still coming up") from error
         return lab
@@ -141,15 +106,26 @@ class Lab(Queries, Balancing):
         data = content.encode() if isinstance(content, str) else content
         with open(self.path(path), "wb") as file:
             os.fchmod(file.fileno(), mode)
-            os.fchown(file.fileno(), *users.identity(owner))
+            os.fchown(file.fileno(), *self.people.identity(owner))
             file.write(data)
+
+    def make_directory(self, path, owner="root", mode=0o755):
+        os.makedirs(self.path(path), mode, exist_ok=True)
+        os.chown(self.path(path), *self.people.identity(owner))
+
+    def with_host_keys(self, text):
+        """A policy's text with @NAME.host_key_sha256@ replaced by the fingerprint of the site's host key now."""
+        from .coming_up import with_host_keys  # it knows Lab
+
+        return with_host_keys(text, self.sites)
 
     # Commands
 
-    def command(self, argv, user="root", cwd=None):
-        """The argv that runs `argv` (or a shell line) inside as the user."""
+    def command(self, argv, user="root", cwd=None, host=None):
+        """The argv that runs `argv` (or a shell line) inside as the user, maybe on the gateway host of that name."""
         argv = ["/bin/sh", "-c", argv] if isinstance(argv, str) else list(argv)
-        return self.namespace.enter(user, cwd or f"{self.directory}/home/{self._home(user)}") + argv
+        where = cwd or f"{self.directory}/home/{self._home(user)}"
+        return self.namespace.enter(user, where, self.facts["hosts"][host] if host else None) + argv
 
     def environment(self, user="root", env=None):
         own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "USER": user, "LOGNAME": user,
@@ -157,11 +133,12 @@ class Lab(Queries, Balancing):
                "SLURM_CONF": f"{self.directory}/etc/slurm.conf", "TMPDIR": f"{self.directory}/tmp"}
         if self.facts.get("weir"):
             own["PATH"] = f"{self.directory}/weir/bin:{own['PATH']}"
-        return own | self.facts["environment"] | _passed_on() | (env or {})
+        return own | self.facts["environment"] | passed_on() | (env or {})
 
-    def run(self, argv, user="root", check=True, timeout=60, input=None, env=None, cwd=None):
+    def run(self, argv, user="root", check=True, timeout=60, input=None, env=None, cwd=None,
+            host=None):
         """Runs a command inside and returns its CompletedProcess, output as text."""
-        argv_inside = self.command(argv, user, cwd)
+        argv_inside = self.command(argv, user, cwd, host)
         result = subprocess.run(argv_inside, env=self.environment(user, env), input=input,
                                 stdin=None if input is not None else subprocess.DEVNULL,
                                 capture_output=True, timeout=timeout, encoding="utf-8",
@@ -177,9 +154,8 @@ class Lab(Queries, Balancing):
         return subprocess.Popen(self.command(argv, user, cwd), env=self.environment(user, env),
                                 **options)
 
-    @staticmethod
-    def _home(user):
-        return user if user in users.PEOPLE else "root" if user == "root" else "../tmp"
+    def _home(self, user):
+        return user if user in self.people.names else "root" if user == "root" else "../tmp"
 
     # Daemons
 
@@ -191,11 +167,13 @@ class Lab(Queries, Balancing):
     def start(self, name):
         """Starts a daemon that is not running; returns its pid."""
         try:
-            specification = self.facts["daemons"][name]
+            specification = dict(self.facts["daemons"][name])
         except KeyError:
             raise LabError(f"no daemon {name!r} (there are "
                            f"{', '.join(n for n in self.facts['daemons'] if '@' not in n)}, "
                            "slurmd@NODE)") from None
+        if "host" in specification:
+            specification["host"] = self.facts["hosts"][specification["host"]]
         self._started[name] = self.namespace.ask(do="spawn", **specification)["pid"]
         return self._started[name]
 
@@ -275,5 +253,5 @@ class Lab(Queries, Balancing):
         self.write(f"gpu/{node}/{index}", state + "\n")
 
 
-def _passed_on():
+def passed_on():
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

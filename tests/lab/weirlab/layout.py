@@ -9,14 +9,16 @@ A layout is a dict (or JSON file) with
   slurm_conf   ["PreemptType=preempt/partition_prio", "SchedulerParameters+=bf_max_job_test=50"]
   gres_conf    ["..."]                                       in place of the lab's gres.conf
   accounts     {"research": ["alice", "bob"]}                in place of the lab's accounts
+  gateways     [{"site": "west", "names": "west-[1-2]", "gpus": "a100:4", "cpus": 32, "memory": 256000,
+                 "partition": "west", "host": "gw1"}]         in place of the nodes that each site gets at home
 """
 
 from .errors import LabError
 from .hostlist import expand
 
 _KEYS = {
-    "layout": {"nodes", "partitions", "topology", "slurm_conf", "gres_conf", "accounts"},
-    "nodes": {"names", "gpus", "cpus", "memory", "weight", "extra"},
+    "layout": {"nodes", "partitions", "topology", "slurm_conf", "gres_conf", "accounts", "gateways"},
+    "nodes": {"names", "gpus", "cpus", "memory", "weight", "extra", "gateway"},
     "partitions": {"name", "nodes", "default", "extra"},
     "topology": {"switch", "nodes", "switches"},
 }

@@ -11,7 +11,7 @@ import struct
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 2, 4, 8, 4096
-MS_REC, MS_PRIVATE = 16384, 1 << 18
+MS_REC, MS_PRIVATE, MNT_DETACH = 16384, 1 << 18, 2
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8913, 0x8914, 0x8916, 1
 RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE = 24, 1, 4, 0x100
@@ -29,6 +29,21 @@ def _check(result, what):
 
 def unshare(flags):
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def enter(pid):
+    """The mounts and the host name of another process become this one's."""
+    for name, kind in (("mnt", CLONE_NEWNS), ("uts", CLONE_NEWUTS)):
+        with open(f"/proc/{pid}/ns/{name}", "rb") as file:
+            _check(_libc.setns(file.fileno(), ctypes.c_int(kind)), f"setns {name}")
+
+
+def change_root(directory):
+    """The mount at the directory becomes / of this mount namespace; what was there is gone from it."""
+    os.chdir(directory)
+    _check(_libc.pivot_root(b".", b"."), f"pivot_root {directory}")
+    _check(_libc.umount2(b".", ctypes.c_int(MNT_DETACH)), "umount the old root")
+    os.chdir("/")
 
 
 def mount(source, target, kind=None, flags=0, data=None):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from . import worlds
 from .errors import LabError
 from .init import CONTROL
 from .keeper import RECORD
@@ -19,23 +20,26 @@ _PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Namespace:
-    """The namespaces of the lab in `directory`; `init` is its process 1 as seen from outside."""
+    """The namespaces of the lab in `directory`; `init` is its process 1 as seen from outside, `inits` have
+    those of its sites too, by number."""
 
-    def __init__(self, directory, init, complete=lambda: None, reap=lambda: None):
+    def __init__(self, directory, inits, number=0, complete=lambda: None, reap=lambda: None):
         self.directory = directory
-        self.init = init
+        self.inits = inits
+        self.init = inits[str(number)]
         self.complete = complete
         self._reap = reap
 
     @classmethod
-    def start(cls, directory, weir):
-        """Starts a keeper and its lab; unless `complete` is called, they end with this process."""
+    def start(cls, directory, asked):
+        """Starts a keeper and its lab, with its sites (all that weirlab.worlds says of them); unless `complete`
+        is called, they end with this process."""
         _sweep(directory)
         _check_reachable(os.path.dirname(directory))
         os.makedirs(directory, exist_ok=True)
         keeper = subprocess.Popen(
             [sys.executable, "-B", "-c", "import weirlab.keeper as keeper; keeper.main()",
-             directory, weir or ""],
+             directory, json.dumps(asked)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             # It outlives this command: a pipe behind our standard error would stay open with it.
             stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
@@ -52,7 +56,7 @@ class Namespace:
             keeper.stdin.close()
             keeper.stdout.close()
 
-        return cls(directory, facts["init"], complete, keeper.wait)
+        return cls(directory, facts["inits"], 0, complete, keeper.wait)
 
     @classmethod
     def find(cls, directory):
@@ -60,7 +64,11 @@ class Namespace:
         facts = _record(directory)
         if not facts or not _held(directory):
             return None
-        return cls(directory, facts["init"])
+        return cls(directory, facts["inits"])
+
+    def of_site(self, number, name):
+        """Those of the lab's site of that number."""
+        return Namespace(worlds.site_directory(self.directory, name), self.inits, number)
 
     def end(self):
         """Ends the lab; where this process started it, its keeper is no zombie afterwards."""
@@ -71,9 +79,12 @@ class Namespace:
         """Where a file of the lab is reached from outside."""
         return f"/proc/{self.init}/root{inside}"
 
-    def enter(self, user, directory):
-        """The command prefix that runs something inside, as the user, ending with its caller."""
-        prefix = ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-n", "-p",
+    def enter(self, user, directory, host=None):
+        """The command prefix that runs something inside, as the user, ending with its caller; with `host`, a
+        pid inside, in the mounts and under the name of that process."""
+        own = f"{self.path('/proc')}/{host}/ns" if host else ""
+        where = [f"--mount={own}/mnt", f"--uts={own}/uts"] if host else ["-m", "-u"]
+        prefix = ["nsenter", "-t", str(self.init), *where, "-i", "-n", "-p",
                   f"--wdns={directory}", "--", "setpriv", "--pdeathsig", "KILL"]
         if user != "root":
             prefix += [f"--reuid={user}", f"--regid={user}", "--init-groups"]
@@ -119,8 +130,8 @@ def end(directory):
     if facts and _held(directory):
         _signal(facts.get("keeper"), signal.SIGTERM)
         if not _await_release(directory, 10):
-            for name in ("init", "keeper"):
-                _signal(facts.get(name), signal.SIGKILL)
+            for pid in (*facts.get("inits", {}).values(), facts.get("keeper")):
+                _signal(pid, signal.SIGKILL)
             _await_release(directory, 5)
     _sweep(directory)
     return was_there

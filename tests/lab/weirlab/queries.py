@@ -11,8 +11,9 @@ from .hostlist import expand
 class Queries:
     """Part of Lab: everything here is one Slurm command run inside."""
 
-    def sbatch(self, args=(), script="sleep 60", user="alice", partition=None, env=None):
-        """Submits a bash script (its body, without #!) and returns the job's id."""
+    def sbatch(self, args=(), script="sleep 60", user=None, partition=None, env=None):
+        """Submits a bash script (its body, without #!), as alice unless told, and returns the job's id."""
+        user = user or f"{self.people.prefix}alice"
         args = shlex.split(args) if isinstance(args, str) else list(args)
         if partition:
             args.append(f"--partition={partition}")

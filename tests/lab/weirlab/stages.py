@@ -6,15 +6,15 @@ import re
 import shutil
 import stat
 
-from . import balancer, config, daemons, telemetry, users
+from . import balancer, config, telemetry, users
 from .errors import LabError
 
 _SYSTEM_TABLES = "/usr/share/mysql/mysql_system_tables.sql"
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
-def files(lab, layout, policy, weir, scheduler, extra, period, services):
-    """Configuration, plugins and GPU device files."""
+def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), period=0, services=(), dbd=()):
+    """Configuration, plugins and GPU device files; `dbd` are more lines for slurmdbd.conf."""
     directory, etc = lab.directory, lab.path("etc")
     plugin_dir = config.STOCK_PLUGINS
     if weir and scheduler != "stock":
@@ -24,7 +24,7 @@ def files(lab, layout, policy, weir, scheduler, extra, period, services):
         "slurm.conf": config.slurm_conf(directory, layout, plugin_dir, extra,
                                         telemetry.addresses(layout) if period else None),
         "gres.conf": config.gres_conf(directory, layout),
-        "slurmdbd.conf": config.slurmdbd_conf(directory),
+        "slurmdbd.conf": config.slurmdbd_conf(directory, dbd),
         "cgroup.conf": "CgroupPlugin=cgroup/v1\n",
         "plugstack.conf": "",
     }
@@ -100,8 +100,8 @@ def accounting(lab, accounts):
     """slurmdbd, the cluster, and the accounts with their users."""
     lab.start("slurmdbd")
     lab.ready("slurmdbd", lambda: lab.run("sacctmgr -n show cluster"), 30)
-    commands = ["add cluster home", f"add account {','.join(accounts)} cluster=home"]
-    commands += [f"add user {','.join(people)} account={name} cluster=home"
+    commands = [f"add cluster {lab.name}", f"add account {','.join(accounts)} cluster={lab.name}"]
+    commands += [f"add user {','.join(people)} account={name} cluster={lab.name}"
                  for name, people in accounts.items() if people]
     for command in commands:
         lab.run(f"sacctmgr -i -Q {command}")
@@ -162,6 +162,3 @@ def check_accounts(accounts):
                        f"{', '.join(users.PEOPLE)})")
     return accounts
 
-
-def daemon_table(lab, names, environment, weir, layout, period, services):
-    return daemons.specifications(lab.directory, names, environment, weir, layout, period, services)

@@ -27,7 +27,8 @@ def addresses(layout):
 
 
 def nodes_with_gpus(layout):
-    return {name: kind for kind in layout["nodes"] if gpu_count(kind) for name in expand(kind["names"])}
+    return {name: kind for kind in layout["nodes"] if gpu_count(kind) and "gateway" not in kind
+            for name in expand(kind["names"])}
 
 
 def check(weir):
