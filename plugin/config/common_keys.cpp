@@ -45,4 +45,31 @@ void read_names(const Value& value, std::string_view wanted, ReadName read, std:
     value.list(wanted, [&](const Value& entry) { into.push_back(entry.as("a name", read).value_or("")); });
 }
 
+void read_names_of_some(const Value& value, std::string_view wanted, ReadName read,
+                        std::vector<std::string>& into) {
+    read_names(value, wanted, read, into);
+    if (value.is_list() && into.empty()) value.problem("is empty: name one, or leave the key out for all");
+}
+
+void read_number_within(const Value& value, int least, int most, int& into) {
+    const auto number = value.count();
+    if (!number) return;
+    if (*number < least || *number > most)
+        value.problem("must be from " + std::to_string(least) + " to " + std::to_string(most));
+    else
+        into = *number;
+}
+
+void tell_at(const std::string& path, std::string message, Findings& findings) {
+    std::string above = path;
+    auto place = findings.lines.find(above);
+    while (place == findings.lines.end() && !above.empty()) {
+        const std::size_t cut = above.find_last_of(".[");
+        above.resize(cut == std::string::npos ? 0 : cut);
+        place = findings.lines.find(above);
+    }
+    findings.problems.push_back(
+        {place == findings.lines.end() ? 0 : place->second, path, std::move(message)});
+}
+
 }  // namespace weir::config

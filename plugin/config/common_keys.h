@@ -36,4 +36,14 @@ void read_percent(const Value& value, int most, int& into);
 // file.
 void read_names(const Value& value, std::string_view wanted, ReadName read, std::vector<std::string>& into);
 
+// The same of a list in which an empty one would not mean what it looks like: it means all.
+void read_names_of_some(const Value& value, std::string_view wanted, ReadName read,
+                        std::vector<std::string>& into);
+
+// A number from `least` to `most`.
+void read_number_within(const Value& value, int least, int most, int& into);
+
+// A problem at that path; on its line, or, where the file does not say it, on that of what it would stand in.
+void tell_at(const std::string& path, std::string message, Findings& findings);
+
 }  // namespace weir::config

@@ -80,7 +80,7 @@ Read<milliseconds> read_parts(std::string_view text, const DurationForm& form) {
         if (name.empty() && next_unit > kSeconds) return tl::unexpected<std::string>(kNoDuration);
         if (name.empty()) {
             const std::string unit =
-                next_unit == 0 ? std::string{form.usual_unit} : std::string(kUnits.at(next_unit).name);
+                std::string(next_unit == 0 ? form.usual_unit : kUnits.at(next_unit).name);
             return tl::unexpected("has no unit (try " + whole.append(unit) + ")");
         }
         std::size_t unit = 0;

@@ -54,10 +54,21 @@ tl::expected<std::string, std::string> read_file(const std::filesystem::path& pa
     return text;
 }
 
+// Names of files that the policy says are those of the folder that it stands in.
+void make_absolute(Policy& policy, const std::filesystem::path& file) {
+    if (policy.connections.empty()) return;
+    const std::filesystem::path folder = std::filesystem::absolute(file).lexically_normal().parent_path();
+    for (SiteConnection& site : policy.connections)
+        for (std::string* name : {&site.ca_file, &site.token_file, &site.key_file})
+            if (!name->empty()) *name = (folder / *name).lexically_normal().string();
+}
+
 tl::expected<Policy, std::vector<std::string>> load_or_throw(const std::filesystem::path& path) {
     const auto text = read_file(path);
     if (!text) return tl::unexpected(std::vector<std::string>{path.string() + ": " + text.error()});
-    return parse(*text).map_error([&](const Problems& problems) {
+    auto policy = parse(*text);
+    if (policy) make_absolute(*policy, path);
+    return std::move(policy).map_error([&](const Problems& problems) {
         std::vector<std::string> messages;
         messages.reserve(problems.size());
         for (const Problem& problem : problems) messages.push_back(to_text(problem, path.string()));

@@ -177,6 +177,8 @@ std::vector<Finding> check_names(const Policy& policy, const Snapshot& snapshot)
     findings.insert(findings.end(), of_idle.begin(), of_idle.end());
     const auto of_consolidation = check_consolidate_names(policy, snapshot);
     findings.insert(findings.end(), of_consolidation.begin(), of_consolidation.end());
+    const auto of_overflow = check_overflow_names(policy, snapshot);
+    findings.insert(findings.end(), of_overflow.begin(), of_overflow.end());
     check_reservations(policy, snapshot, findings);
     return findings;
 }
@@ -197,6 +199,8 @@ std::vector<Finding> check_people(const Policy& policy) {
     }
     const auto of_services = check_services_here(policy);
     findings.insert(findings.end(), of_services.begin(), of_services.end());
+    const auto of_sites = check_sites_here(policy);
+    findings.insert(findings.end(), of_sites.begin(), of_sites.end());
     return findings;
 }
 

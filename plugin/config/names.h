@@ -34,6 +34,13 @@ std::vector<Finding> check_idle_names(const Policy& policy, const Snapshot& snap
 // The same for consolidation.
 std::vector<Finding> check_consolidate_names(const Policy& policy, const Snapshot& snapshot);
 
+// The same for sites and overflow: partitions and nodes of gateways.
+std::vector<Finding> check_overflow_names(const Policy& policy, const Snapshot& snapshot);
+
+// Users who may send jobs to sites and whom this machine does not have, and secrets that others can read,
+// where they are on this machine.
+std::vector<Finding> check_sites_here(const Policy& policy);
+
 // Users and scripts of services that this machine does not have, or that are not safe.
 std::vector<Finding> check_services_here(const Policy& policy);
 

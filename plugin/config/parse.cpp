@@ -9,17 +9,22 @@
 #include "plugin/config/consolidate_keys.h"
 #include "plugin/config/idle_keys.h"
 #include "plugin/config/lend_keys.h"
+#include "plugin/config/overflow_check.h"
+#include "plugin/config/overflow_keys.h"
 #include "plugin/config/reader.h"
 #include "plugin/config/rules_check.h"
 #include "plugin/config/services_keys.h"
+#include "plugin/config/sites_check.h"
+#include "plugin/config/sites_keys.h"
 #include "plugin/config/telemetry_keys.h"
 #include "plugin/config/text_check.h"
+#include "plugin/config/words.h"
 #include "plugin/config/yaml_tree.h"
 
 namespace weir::config {
 namespace {
 
-constexpr DurationForm kCycle{.usual_unit = 's',
+constexpr DurationForm kCycle{.usual_unit = "s",
                               .milliseconds = true,
                               .min = std::chrono::milliseconds(100),
                               .max = std::chrono::hours(1)};
@@ -29,8 +34,16 @@ void read_text(const Value& value, std::string_view wanted, Read<std::string> (*
     if (auto text = value.as(wanted, read)) into = *std::move(text);
 }
 
-Policy read_policy(const Value& file) {
+// The file, and what checking it needs besides.
+struct ReadFile {
     Policy policy;
+    std::vector<SiteExtras> extras;  // for each site
+    std::string home_currency;       // empty: not said
+};
+
+ReadFile read_policy(const Value& file) {
+    ReadFile done;
+    Policy& policy = done.policy;
     file.keys({
         {"mode", [&](const Value& v) { policy.mode = read_mode(v).value_or(policy.mode); }},
         {"cycle",
@@ -80,8 +93,32 @@ Policy read_policy(const Value& file) {
          [&](const Value& v) {
              if (!v.is_null()) policy.consolidate = read_consolidate_rule(v);
          }},
+        {"home", [&](const Value& v) { done.home_currency = read_home(v, policy.overflow.home); }},
+        {"sites", [&](const Value& v) { read_sites(v, policy, done.extras); }},
+        {"overflow",
+         [&](const Value& v) {
+             if (v.is_null()) return;  // every rule is commented out
+             v.list("a list of rules",
+                    [&](const Value& rule) { policy.overflow.rules.push_back(read_overflow_rule(rule)); });
+         }},
     });
-    return policy;
+    if (!policy.overflow.sites.empty() && !file.has("home")) policy.overflow.home.gpu_hour.other = Money{};
+    return done;
+}
+
+void check_across(ReadFile& file, Findings& findings) {
+    Policy& policy = file.policy;
+    check_rules(policy.lend, findings);
+    check_idle_rules(policy, findings);
+    check_services(policy, findings);
+    check_sites(policy, file.extras, findings);
+    check_overflow(policy, findings);
+    std::vector<NamedCurrency> named{{"home.price.currency", file.home_currency}};
+    named.reserve(file.extras.size() + 1);
+    for (std::size_t i = 0; i < file.extras.size(); ++i)
+        named.push_back(
+            {key_path("sites", policy.overflow.sites[i].name) + ".price.currency", file.extras[i].currency});
+    policy.overflow.currency = one_currency(named, findings);
 }
 
 // By line; what was found twice, as through an alias, is told once.
@@ -98,10 +135,9 @@ tl::expected<Policy, Problems> parse_or_throw(std::string_view text) {
     if (findings.problems.empty()) {
         const auto tree = read_tree(text, findings.problems);
         if (tree && tree->root != nullptr) {
-            policy = read_policy(Value(*tree->root, "", tree->root->line, findings));
-            check_rules(policy.lend, findings);
-            check_idle_rules(policy, findings);
-            check_services(policy, findings);
+            ReadFile file = read_policy(Value(*tree->root, "", tree->root->line, findings));
+            check_across(file, findings);
+            policy = std::move(file.policy);
         }
     }
     if (findings.problems.empty()) return policy;

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "plugin/config/site.h"
 #include "policies/consolidate/rule.h"
 #include "policies/idle/rule.h"
 #include "policies/lend/rule.h"
+#include "policies/overflow/rule.h"
 #include "policies/services/rule.h"
 
 namespace weir::config {
@@ -37,6 +39,8 @@ struct Policy {
     std::vector<policies::IdleRule> idle;
     std::vector<policies::ServiceRule> services;
     std::optional<policies::ConsolidateRule> consolidate;  // absent: no job is moved
+    policies::OverflowPolicy overflow;
+    std::vector<SiteConnection> connections;  // by site, one for each of overflow.sites
 
     // Whether this rule acts or only advises.
     template <class Rule>

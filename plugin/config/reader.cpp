@@ -62,8 +62,11 @@ void Value::keys(const Keys& known) const {
             continue;
         }
         std::string message = "unknown key";
+        const bool has_file = std::ranges::find(names, child.key + "_file") != names.end();
         if (const auto near = nearest(child.key, names); child.key == "<<") {
             message = "merge keys are not supported: write the keys out";
+        } else if (has_file) {
+            message += ": its text stands in a file of its own, which " + child.key + "_file names";
         } else if (!near.empty()) {
             message += " (did you mean " + std::string(near) + "?)";
         } else {
@@ -74,10 +77,13 @@ void Value::keys(const Keys& known) const {
 }
 
 void Value::require(std::string_view key) const {
-    if (node_.kind != YamlNode::Kind::kMap) return;
-    const bool there = std::any_of(node_.children.begin(), node_.children.end(),
-                                   [&](const Child& child) { return child.key == key; });
-    if (!there) findings_.problems.push_back({line_, key_path(path_, key), "is required"});
+    if (!is_map() && !is_null()) return;
+    if (!has(key)) findings_.problems.push_back({line_, key_path(path_, key), "is required"});
+}
+
+bool Value::has(std::string_view key) const {
+    return std::any_of(node_.children.begin(), node_.children.end(),
+                       [&](const Child& child) { return child.key == key; });
 }
 
 void Value::entries(std::string_view wanted,

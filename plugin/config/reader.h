@@ -41,6 +41,9 @@ class Value {
     // A key without which the map is not complete.
     void require(std::string_view key) const;
 
+    // Whether it is a map with that key.
+    bool has(std::string_view key) const;
+
     // A map whose keys are data.
     void entries(std::string_view wanted,
                  const std::function<void(const std::string& key, const Value&)>& read) const;

@@ -15,7 +15,7 @@ using policies::Signal;
 
 constexpr int kMostReplicas = 1000;
 constexpr int kLastPort = 65535;
-constexpr DurationForm kSamplePeriod{.usual_unit = 's',
+constexpr DurationForm kSamplePeriod{.usual_unit = "s",
                                      .milliseconds = false,
                                      .min = std::chrono::seconds(1),
                                      .max = std::chrono::minutes(10)};

@@ -9,7 +9,7 @@
 namespace weir::config {
 namespace {
 
-constexpr DurationForm kPeriod{.usual_unit = 's',
+constexpr DurationForm kPeriod{.usual_unit = "s",
                                .milliseconds = false,
                                .min = std::chrono::seconds(1),
                                .max = std::chrono::minutes(10)};

@@ -5,6 +5,10 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
+
+#include "policies/model/money.h"
+#include "policies/model/units.h"
 
 namespace weir::config {
 
@@ -14,8 +18,8 @@ using Read = tl::expected<T, std::string>;
 
 // What durations a key takes.
 struct DurationForm {
-    char usual_unit = 'm';      // the one to suggest where there is none
-    bool milliseconds = false;  // "500ms" is welcome
+    const char* usual_unit = "m";  // the one to suggest where there is none
+    bool milliseconds = false;     // "500ms" is welcome
     std::chrono::milliseconds min{0};
     std::chrono::milliseconds max = std::chrono::hours(24 * 365);
 };
@@ -66,5 +70,47 @@ Read<std::string> read_matchers(std::string_view text);
 
 // "host:port", "[::1]:port", or "off", which gives an empty text.
 Read<std::string> read_listen(std::string_view text);
+
+// "0.60", "12": an amount of the one currency, with at most six decimals.
+Read<Money> read_money(std::string_view text);
+
+// "USD"
+Read<std::string> read_currency(std::string_view text);
+
+// "west-[1-8],east-1": the names of nodes, sorted.
+Read<std::vector<std::string>> read_nodes(std::string_view text);
+
+// The name of a machine in the network, without a port.
+Read<std::string> read_host(std::string_view text);
+
+// A host and its port.
+struct HostPort {
+    std::string host;
+    int port = 0;
+};
+
+// "dtn.west.example", with ":22" behind it or not.
+Read<HostPort> read_host_port(std::string_view text, int usual_port);
+
+// The address of a site's slurmrestd: https, or http to this machine itself.
+Read<std::string> read_rest_url(std::string_view text);
+
+// The name of a site: stands in lists, with commas, and in front of "@".
+Read<std::string> read_site_name(std::string_view text);
+
+// A user at a site: no more than what is safe in a path and an address.
+Read<std::string> read_remote_account(std::string_view text);
+
+// The name of a file, absolute or relative to the folder of weir.yaml; may hold `{user}`.
+Read<std::string> read_file_name(std::string_view text);
+
+// A folder at a site, absolute; may hold `{user}`.
+Read<std::string> read_remote_folder(std::string_view text);
+
+// The SHA-256 of a host key in base64, as `ssh-keygen -l` prints it; "SHA256:" before it is taken off.
+Read<std::string> read_fingerprint(std::string_view text);
+
+// "2027-01-01", which is its first second in UTC, or "2027-01-01T08:00:00Z".
+Read<Time> read_day(std::string_view text);
 
 }  // namespace weir::config

@@ -20,14 +20,14 @@ Access access(const Rule& rule, const Submission& submission) {
     return listed && !submission.account.empty() ? Access::kYes : Access::kUnknown;
 }
 
+}  // namespace
+
 // A modification time in the future by more than clocks of a shared file system differ is no sign of life.
 bool fresh(const Knowledge& knowledge, Time now) {
     const Duration age = now - knowledge.written;
     const Duration valid_for = knowledge.heartbeat->valid_for;
     return age <= valid_for && age >= -valid_for;
 }
-
-}  // namespace
 
 Decision decide(const Submission& submission, const Knowledge& knowledge, Time now,
                 const std::function<Existence(const std::string&)>& reservation_exists) {

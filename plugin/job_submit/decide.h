@@ -57,6 +57,9 @@ struct Knowledge {
     Time written{};                        // the file's modification time
 };
 
+// Whether weirctld was alive a moment ago; there must be a heartbeat.
+bool fresh(const Knowledge& knowledge, Time now);
+
 // What to do with a job at its submission. In doubt it is left alone: the overlap of the partitions then
 // serves it as stock Slurm does, and the controller's sweep names the reservation if there is one to name.
 Decision decide(const Submission& submission, const Knowledge& knowledge, Time now,

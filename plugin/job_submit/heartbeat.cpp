@@ -45,6 +45,31 @@ void append_rule(std::string& text, const Rule& rule) {
     }
 }
 
+bool fit(const std::string& name) {
+    return !name.empty() && !has_control_character(name);
+}
+
+// Sites and rules on overflow stand before those on lending, whose words an older reader would else take
+// theirs for.
+void append_site(std::string& text, const SiteEntry& site) {
+    if (!fit(site.name) || !fit(site.gateway)) return;
+    text += "site " + site.name + "\ngateway " + site.gateway + "\n";
+    if (site.uids.empty()) return;
+    text += "site_uids";
+    for (const std::uint32_t uid : site.uids) text += " " + std::to_string(uid);
+    text += "\n";
+}
+
+void append_overflow(std::string& text, const OverflowEntry& rule) {
+    if (!fit(rule.name) || !std::ranges::all_of(rule.partitions, fit) ||
+        !std::ranges::all_of(rule.sites, fit))
+        return;
+    text += "overflow " + rule.name + "\n";
+    if (rule.forbidden) text += "forbidden\n";
+    for (const std::string& partition : rule.partitions) text += "overflow_from " + partition + "\n";
+    for (const std::string& site : rule.sites) text += "overflow_to " + site + "\n";
+}
+
 // A whole number, not negative, and nothing else.
 template <std::integral Number>
 bool read_number(std::string_view word, Number& number) {
@@ -105,6 +130,25 @@ bool read_rule_line(std::string_view key, std::string_view value, Rule& rule) {
     return true;
 }
 
+// Lines of sites and overflow; another one is passed over.
+bool read_elsewhere_line(std::string_view key, std::string_view value, Heartbeat& heartbeat) {
+    if (key == "site") {
+        heartbeat.sites.emplace_back().name = value;
+    } else if (key == "overflow") {
+        heartbeat.overflow.emplace_back().name = value;
+    } else if (!heartbeat.overflow.empty()) {
+        OverflowEntry& rule = heartbeat.overflow.back();
+        if (key == "forbidden") rule.forbidden = true;
+        if (key == "overflow_from") rule.partitions.emplace_back(value);
+        if (key == "overflow_to") rule.sites.emplace_back(value);
+    } else if (!heartbeat.sites.empty()) {
+        SiteEntry& site = heartbeat.sites.back();
+        if (key == "gateway") site.gateway = value;
+        if (key == "site_uids") return read_uids(value, site.uids);
+    }
+    return true;
+}
+
 bool read_line(std::string_view key, std::string_view value, Heartbeat& heartbeat) {
     if (key == "rule") {
         heartbeat.rules.emplace_back();
@@ -116,8 +160,9 @@ bool read_line(std::string_view key, std::string_view value, Heartbeat& heartbea
         std::uint32_t seconds = 0;
         if (!read_number(value, seconds)) return false;
         heartbeat.valid_for = Duration(seconds);
+        return true;
     }
-    return true;
+    return read_elsewhere_line(key, value, heartbeat);
 }
 
 }  // namespace
@@ -130,6 +175,8 @@ std::string to_text(const Heartbeat& heartbeat) {
     std::string text(kHeader);
     text += "\nat " + std::to_string(heartbeat.at) + "\nvalid_for " +
             std::to_string(heartbeat.valid_for.count()) + "\n";
+    for (const SiteEntry& site : heartbeat.sites) append_site(text, site);
+    for (const OverflowEntry& rule : heartbeat.overflow) append_overflow(text, rule);
     for (const Rule& rule : heartbeat.rules) {
         if (writable(rule)) append_rule(text, rule);
     }
@@ -152,7 +199,9 @@ std::optional<Heartbeat> parse(std::string_view text) {
     const bool whole = std::ranges::all_of(heartbeat.rules, [](const Rule& rule) {
         return !rule.partition.empty() && !rule.reservation.empty();
     });
-    if (!ended || !whole) return std::nullopt;
+    const bool placed = std::ranges::all_of(
+        heartbeat.sites, [](const SiteEntry& site) { return !site.name.empty() && !site.gateway.empty(); });
+    if (!ended || !whole || !placed) return std::nullopt;
     return heartbeat;
 }
 

@@ -38,25 +38,48 @@ struct Rule {
     bool operator==(const Rule&) const = default;
 };
 
-// What weirctld tells job_submit_weir by means of one small file. It holds only rules that act and are not
-// held at home. The writer renames a complete file into place, before a reservation shrinks and after it has
-// grown, so that it never promises a node too many; the file's modification time says how fresh it is.
+// A remote site: the partition of its gateway nodes, which is for nominated jobs alone, and whose jobs may
+// go.
+struct SiteEntry {
+    std::string name;
+    std::string gateway;
+    std::vector<std::uint32_t> uids;
+
+    bool operator==(const SiteEntry&) const = default;
+};
+
+// A rule on overflow: which partitions' jobs may go where.
+struct OverflowEntry {
+    std::string name;
+    bool forbidden = false;
+    std::vector<std::string> partitions;
+    std::vector<std::string> sites;  // empty: all
+
+    bool operator==(const OverflowEntry&) const = default;
+};
+
+// What weirctld tells job_submit_weir by means of one small file. Of lending it holds
+// only rules that act and are not held at home. The writer renames a complete file into place, before a
+// reservation shrinks and after it has grown, so that it never promises a node too many; the file's
+// modification time says how fresh it is.
 struct Heartbeat {
     std::int64_t at = 0;   // unix seconds
     Duration valid_for{};  // after the file's modification time
     std::vector<Rule> rules;
+    std::vector<SiteEntry> sites{};
+    std::vector<OverflowEntry> overflow{};
 
     bool operator==(const Heartbeat&) const = default;
 };
 
 // Larger files are not read.
-inline constexpr std::size_t kMaxHeartbeatBytes = std::size_t{64} << 10;
+inline constexpr std::size_t kMaxHeartbeatBytes = std::size_t{512} << 10;
 
 // <state_directory>/weir/heartbeat, where state_directory is Slurm's StateSaveLocation.
 std::string heartbeat_path(const std::string& state_directory);
 
-// A line format with a version, closed by a line `end`. A rule with a control character in a name is left
-// out.
+// A line format with a version, closed by a line `end`. A rule or site with a control character in a
+// name is left out.
 std::string to_text(const Heartbeat& heartbeat);
 
 // Reads what to_text wrote. Absent if the text is cut off, of another version or not of this form at all.

@@ -164,7 +164,10 @@ std::optional<std::string> value_of(const job_desc_msg_t& job, std::string_view 
 }  // namespace
 
 Options read_options(const job_desc_msg_t& job) {
-    return {value_of(job, spank::kCheckpoint.variable), value_of(job, spank::kNotice.variable)};
+    const auto value = [&](const spank::Option& option) { return value_of(job, option.variable); };
+    return {value(spank::kCheckpoint), value(spank::kNotice),  value(spank::kOverflow),
+            value(spank::kMaxCost),    value(spank::kLatency), value(spank::kStageIn),
+            value(spank::kStageOut)};
 }
 
 Submission read_submission(const job_desc_msg_t& job, const char* default_partition, bool requeue) {

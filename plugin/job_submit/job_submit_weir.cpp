@@ -9,6 +9,7 @@
 #include <chrono>
 #include <exception>
 
+#include "plugin/job_submit/elsewhere.h"
 #include "plugin/job_submit/heartbeat_file.h"
 #include "plugin/job_submit/job_desc.h"
 #include "plugin/job_submit/options.h"
@@ -67,15 +68,20 @@ void begin_later(job_desc_msg_t& job, Time begin, const std::string& state) {
     wake(state);
 }
 
-// Names the reservation, or has the job begin later, where one of the rules that weirctld tells of is for it.
-void name_reservation(job_desc_msg_t& job, const Submission& submission, bool says_notice) {
+std::string state_directory() {
+    return slurm_conf.state_save_location == nullptr ? "" : slurm_conf.state_save_location;
+}
+
+HeartbeatFile::Seen look() {
     static HeartbeatFile file;
-    const std::string state = slurm_conf.state_save_location == nullptr ? "" : slurm_conf.state_save_location;
-    const auto seen = file.look(heartbeat_path(state));
-    if (!seen.heartbeat) return;
-    const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-    const Decision decision =
-        decide(submission, {seen.heartbeat.get(), seen.written}, now, reservation_exists);
+    return file.look(heartbeat_path(state_directory()));
+}
+
+// Names the reservation, or has the job begin later, where one of the rules that weirctld tells of is for it.
+void name_reservation(job_desc_msg_t& job, const Submission& submission, bool says_notice,
+                      const Knowledge& knowledge, Time now) {
+    if (knowledge.heartbeat == nullptr) return;
+    const Decision decision = decide(submission, knowledge, now, reservation_exists);
     if (std::holds_alternative<LeaveAlone>(decision)) return;
     // slurmctld tells nobody what --signal said, so it is noted where weirctld can read it.
     if (submission.signal && !says_notice) note(job, token::kNotice, spank::to_text(*submission.signal));
@@ -85,22 +91,55 @@ void name_reservation(job_desc_msg_t& job, const Submission& submission, bool sa
         replace(job.reservation, name->reservation);
     } else if (const auto* later = std::get_if<BeginLater>(&decision)) {
         slurm_debug("job_submit/weir: job of uid %u waits for weirctld to name its reservation", job.user_id);
-        begin_later(job, later->begin, state);
+        begin_later(job, later->begin, state_directory());
     }
 }
 
-int submit(job_desc_msg_t& job, char** message) {
+// Who may do what users may not: root, and SlurmUser, as whom weirctld nominates jobs.
+bool is_super(std::uint32_t uid) {
+    return uid == 0 || uid == slurm_conf.slurm_user_id;
+}
+
+int refuse(const std::string& why, int code, char** message) {
+    if (message != nullptr) replace(*message, why);
+    return code;
+}
+
+// Names of gateways do not expire; whether a job could ever leave is told by a weirctld that lives.
+std::string refusal(const Submission& submission, const Noted& noted, const Knowledge& knowledge, bool super,
+                    Time now) {
+    if (!noted.refusal.empty() || knowledge.heartbeat == nullptr) return noted.refusal;
+    if (!super)
+        if (auto why = gateway_refusal(submission.partitions, *knowledge.heartbeat); !why.empty()) return why;
+    if (!fresh(knowledge, now)) return {};
+    return overflow_refusal(noted.request, submission, *knowledge.heartbeat);
+}
+
+int submit(job_desc_msg_t& job, std::uint32_t uid, char** message) {
     const char* default_partition = &default_part_name == nullptr ? nullptr : default_part_name;
     const Submission submission = read_submission(job, default_partition, slurm_conf.job_requeue != 0);
     const Options options = read_options(job);
     const Noted noted = note(options, submission);
-    if (!noted.refusal.empty()) {
-        if (message != nullptr) replace(*message, noted.refusal);
-        return ESLURM_NOT_SUPPORTED;
-    }
+    const auto seen = look();
+    const Knowledge knowledge{seen.heartbeat.get(), seen.written};
+    const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+    const std::string why = refusal(submission, noted, knowledge, is_super(uid), now);
+    if (!why.empty()) return refuse(why, ESLURM_NOT_SUPPORTED, message);
     for (const auto& [key, value] : noted.entries) note(job, key, value);
-    name_reservation(job, submission, options.notice.has_value());
+    name_reservation(job, submission, options.notice.has_value(), knowledge, now);
     return SLURM_SUCCESS;
+}
+
+// Changes are the user's or the admin's word, and weirctld's own come this way, too; only the way to a
+// gateway is weirctld's alone.
+int modify(const job_desc_msg_t& change, std::uint32_t uid, char** message) {
+    if (change.partition == nullptr || is_super(uid)) return SLURM_SUCCESS;
+    const auto seen = look();
+    if (!seen.heartbeat) return SLURM_SUCCESS;
+    const std::string why = gateway_refusal(change.partition, *seen.heartbeat);
+    if (why.empty()) return SLURM_SUCCESS;
+    slurm_info("job_submit/weir: change by uid %u refused: %s", uid, why.c_str());
+    return refuse(why, ESLURM_ACCESS_DENIED, message);
 }
 
 }  // namespace
@@ -111,18 +150,17 @@ WEIR_EXPORT extern const char plugin_name[] = "Weir: names the borrower's reserv
 WEIR_EXPORT extern const char plugin_type[] = "job_submit/weir";
 WEIR_EXPORT extern const std::uint32_t plugin_version = SLURM_VERSION_NUMBER;
 
-WEIR_EXPORT int job_submit(job_desc_msg_t* job, std::uint32_t /*submit_uid*/, char** message) {
-    return guard("job_submit", [=] { return submit(*job, message); });
+WEIR_EXPORT int job_submit(job_desc_msg_t* job, std::uint32_t uid, char** message) {
+    return guard("job_submit", [=] { return submit(*job, uid, message); });
 }
 
-// Changes are the user's or the admin's word, and weirctld's own come this way, too.
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
-WEIR_EXPORT int job_modify(job_desc_msg_t*, void* /*job_record_t*/, std::uint32_t, char**) {
-    return SLURM_SUCCESS;
+WEIR_EXPORT int job_modify(job_desc_msg_t* job, void* /*job_record_t*/, std::uint32_t uid, char** message) {
+    return guard("job_modify", [=] { return modify(*job, uid, message); });
 }
 #else
-WEIR_EXPORT int job_modify(job_desc_msg_t*, void* /*job_record_t*/, std::uint32_t) {
-    return SLURM_SUCCESS;
+WEIR_EXPORT int job_modify(job_desc_msg_t* job, void* /*job_record_t*/, std::uint32_t uid) {
+    return guard("job_modify", [=] { return modify(*job, uid, nullptr); });
 }
 #endif
 }

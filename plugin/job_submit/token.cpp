@@ -136,6 +136,21 @@ std::optional<Checkpoint> checkpoint(std::string_view comment) {
     return value ? spank::kept_checkpoint(*value) : std::nullopt;
 }
 
+std::optional<OverflowRequest> overflow(std::string_view comment) {
+    OverflowRequest request;
+    const auto read = [&](std::string_view key, auto reader, auto&& into) {
+        const auto value = get(comment, key);
+        if (!value) return;
+        if (const auto meant = reader(*value)) into(*meant);
+    };
+    read(kOverflow, spank::read_overflow, [&](const OverflowRequest& said) { request = said; });
+    read(kMaxCost, spank::read_max_cost, [&](Money most) { request.max_cost = most; });
+    read(kLatency, spank::read_latency, [&](std::chrono::milliseconds most) { request.latency = most; });
+    read(kStageIn, spank::read_bytes, [&](Bytes size) { request.stage_in = size; });
+    if (request == OverflowRequest{}) return std::nullopt;
+    return request;
+}
+
 std::string tell(std::string_view comment, Time at, std::string_view sentence) {
     std::string text(comment);
     const std::string note = std::string(kTold) + utc(at) + ": " + std::string(sentence) + "]";

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "policies/model/remote.h"
 #include "policies/model/signals.h"
 #include "policies/model/units.h"
 
@@ -19,6 +20,14 @@ inline constexpr std::string_view kBegin = "begin";
 // --weir-checkpoint.
 inline constexpr std::string_view kNotice = "notice";
 inline constexpr std::string_view kCheckpoint = "checkpoint";
+// --weir-overflow, --weir-max-cost, --weir-latency, and the size of what --weir-stage-in names.
+inline constexpr std::string_view kOverflow = "overflow";
+inline constexpr std::string_view kMaxCost = "max_cost";
+inline constexpr std::string_view kLatency = "latency";
+inline constexpr std::string_view kStageIn = "stage_in";
+// `west@1f3a9c20b7d4e5f6`: the site that weirctld has nominated the job for, and its installation's id. Never
+// a user's word.
+inline constexpr std::string_view kSite = "site";
 
 std::optional<std::string> get(std::string_view comment, std::string_view key);
 
@@ -34,6 +43,9 @@ std::optional<Time> begin(std::string_view comment);
 // The user's words; absent where the token does not hold them, or in a way that this version does not know.
 std::optional<NoticeSignal> notice(std::string_view comment);
 std::optional<Checkpoint> checkpoint(std::string_view comment);
+
+// The same of what the user said of running elsewhere; absent where nothing of it is there.
+std::optional<OverflowRequest> overflow(std::string_view comment);
 
 // The comment with this sentence, which holds no `]`, in place of what Weir told before.
 std::string tell(std::string_view comment, Time at, std::string_view sentence);

@@ -26,9 +26,9 @@ void set_up_curl() {
 }
 
 // One request under way.
-class Request {
+class Transfer {
   public:
-    Request(const std::string& url, const Bounds& bounds)
+    Transfer(const std::string& url, const Bounds& bounds)
         : url_(url), bounds_(bounds), easy_(curl_easy_init()) {
         CURL* easy = easy_.get();
         curl_easy_setopt(easy, CURLOPT_URL, url_.c_str());
@@ -40,10 +40,10 @@ class Request {
         // A server with few threads must not have one wait for what we shall not ask again soon.
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Request::take);
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::take);
     }
-    Request(const Request&) = delete;
-    Request& operator=(const Request&) = delete;
+    Transfer(const Transfer&) = delete;
+    Transfer& operator=(const Transfer&) = delete;
 
     CURL* handle() const { return easy_.get(); }
 
@@ -65,7 +65,7 @@ class Request {
 
   private:
     static std::size_t take(char* data, std::size_t size, std::size_t count, void* self) {
-        auto& request = *static_cast<Request*>(self);
+        auto& request = *static_cast<Transfer*>(self);
         const std::size_t bytes = size * count;
         request.too_long_ = request.body_.size() + bytes > request.bounds_.most_bytes;
         if (request.too_long_) return 0;
@@ -99,14 +99,14 @@ struct Running {
     Running& operator=(const Running&) = delete;
 
     CURLM* multi;
-    Request request;
+    Transfer request;
 };
 
 }  // namespace
 
 Result<std::string> get(const std::string& url, const Bounds& bounds) {
     set_up_curl();
-    Request request(url, bounds);
+    Transfer request(url, bounds);
     return request.outcome(curl_easy_perform(request.handle()));
 }
 

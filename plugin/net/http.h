@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,53 @@ Result<std::string> get(const std::string& url, const Bounds& bounds);
 void get_all(const std::vector<std::string>& urls, const Bounds& each, std::size_t at_once,
              const std::function<void(std::size_t, Result<std::string>)>& done,
              const std::function<bool()>& stop);
+
+// A request as it goes out. `headers` are whole lines, "Name: value". Of https the server's certificate and
+// name are always checked, against `ca_file` or, where that is empty, the system's authorities.
+struct Request {
+    std::string method = "GET";
+    std::string url;
+    std::vector<std::string> headers;
+    std::string body;
+    std::string ca_file;
+    Bounds bounds;
+};
+
+// What came back, whatever its status.
+struct Answer {
+    int status = 0;
+    std::string body;
+    std::chrono::microseconds took{};        // in all
+    std::chrono::microseconds round_trip{};  // without what it took to connect
+
+    bool operator==(const Answer&) const = default;
+};
+
+// Error::code of a request without an answer.
+enum AskTrouble {
+    kNotSent = 1,  // no connection, or not to whom it should be: the server has surely not seen the request
+    kUnsure,       // it may have: cut, too slow or too long after the request may have been sent
+};
+
+// Requests over connections that are kept open between them; for use by one thread. What may change something
+// (anything but GET and HEAD) goes over a connection of its own, so that it is never sent twice.
+class Connection {
+  public:
+    Connection();
+    ~Connection();
+    Connection(Connection&&) noexcept;
+    Connection& operator=(Connection&&) noexcept;
+
+    // Any status is an answer; an error only where no whole one came. Headers and body are in no error.
+    Result<Answer> ask(const Request& request);
+
+  private:
+    struct Curl;
+    std::unique_ptr<Curl> curl_;
+};
+
+// The same over a connection that is closed afterwards.
+Result<Answer> ask(const Request& request);
 
 // Percent-encoded, as a value in a query.
 std::string encoded(const std::string& text);

@@ -131,11 +131,14 @@ Result<void> update_job(const std::string& job, const JobChange& change) {
     std::string id = job;
     std::string reservation = change.reservation.value_or("");
     std::string admin_comment = change.admin_comment.value_or("");
+    std::string partitions = joined(change.partitions);
     job_desc_msg_t request;
     slurm_init_job_desc_msg(&request);
     request.job_id_str = id.data();
     if (change.reservation) request.reservation = reservation.data();
     if (change.admin_comment) request.admin_comment = admin_comment.data();
+    if (!partitions.empty()) request.partition = partitions.data();
+    if (change.time_limit) request.time_limit = static_cast<std::uint32_t>(change.time_limit->count());
     if (change.start_now) request.begin_time = std::time(nullptr);
     if (change.start_soon) request.begin_time = std::time(nullptr) + 2;
     job_array_resp_msg_t* raw = nullptr;
@@ -165,6 +168,13 @@ Result<void> requeue_job(const std::string& job) {
     job_array_resp_msg_t* raw = nullptr;
     const int status = slurm_requeue2(id.data(), 0, &raw);
     return array_outcome(status, ArrayResponse(raw), "requeueing job " + job);
+}
+
+Result<void> resume_job(const std::string& job) {
+    std::string id = job;
+    job_array_resp_msg_t* raw = nullptr;
+    const int status = slurm_resume2(id.data(), &raw);
+    return array_outcome(status, ArrayResponse(raw), "resuming job " + job);
 }
 
 Result<void> cancel_job(const std::string& job) {

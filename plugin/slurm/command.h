@@ -38,6 +38,8 @@ Result<void> hold_nodes(const std::string& name, const std::vector<std::string>&
 struct JobChange {
     std::optional<std::string> reservation;  // empty: none
     std::optional<std::string> admin_comment;
+    std::vector<std::string> partitions;  // of a pending job, its whole list; empty: as it is
+    std::optional<std::chrono::minutes> time_limit;
     bool start_now = false;  // takes away the begin time
     // Slurm's own rest after a requeue is cut short; slurmd ends a job that is back on its node in the very
     // second in which it was ended there.
@@ -55,6 +57,8 @@ Result<void> signal_job(const std::string& job, int signal, bool batch_only);
 // A line on standard error of the job, or of its srun or salloc: scontrol notify.
 Result<void> write_to_user(std::uint32_t job_id, const std::string& message);
 Result<void> requeue_job(const std::string& job);
+// Lets a suspended job run on.
+Result<void> resume_job(const std::string& job);
 Result<void> cancel_job(const std::string& job);
 
 }  // namespace weir::slurm

@@ -125,7 +125,11 @@ Result<void> Tables::refresh(bool job_details) {
     return {};
 }
 
-Result<JobWhereabouts> find_job(std::uint32_t job_id) {
+namespace {
+
+// All records that slurmctld has by that id: of an array one for each task that is split off, too. Empty:
+// none.
+Result<JobsMessage> load_records(std::uint32_t job_id) {
     job_info_msg_t* raw = nullptr;
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
     slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
@@ -134,23 +138,47 @@ Result<JobWhereabouts> find_job(std::uint32_t job_id) {
 #else
     const int status = slurm_load_job(&raw, job_id, SHOW_ALL);
 #endif
-    if (status != SLURM_SUCCESS) {
-        if (errno == ESLURM_INVALID_JOB_ID) return JobWhereabouts{};
-        return failure("asking slurmctld for job " + std::to_string(job_id) + ": " + last_error(), errno);
+    if (status == SLURM_SUCCESS || errno == ESLURM_INVALID_JOB_ID)
+        return JobsMessage(status == SLURM_SUCCESS ? raw : nullptr);
+    return failure("asking slurmctld for job " + std::to_string(job_id) + ": " + last_error(), errno);
+}
+
+bool is_task(const slurm_job_info_t& job, const std::string& label) {
+    return job.array_job_id != 0 && job.array_task_id != NO_VAL &&
+           std::to_string(job.array_job_id) + "_" + std::to_string(job.array_task_id) == label;
+}
+
+JobWhereabouts whereabouts(const slurm_job_info_t& job) {
+    const auto state = job.job_state & JOB_STATE_BASE;
+    const bool completing = (job.job_state & JOB_COMPLETING) != 0;
+    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+    JobWhereabouts found;
+    found.running = (state == JOB_RUNNING || state == JOB_SUSPENDED) && !completing;
+    found.pending = state == JOB_PENDING && !completing;
+    found.restarts = job.restart_cnt;
+    found.partition = text(job.partition);
+    found.reservation = text(job.resv_name);
+    found.nodes = text(job.nodes);
+    found.admin_comment = text(job.admin_comment);
+    return found;
+}
+
+}  // namespace
+
+Result<JobWhereabouts> find_job(std::uint32_t job_id) {
+    return find_task(job_id, {});
+}
+
+Result<JobWhereabouts> find_task(std::uint32_t job_id, const std::string& label) {
+    const auto jobs = load_records(job_id);
+    if (!jobs) return tl::make_unexpected(jobs.error());
+    const slurm_job_info_t* found = nullptr;
+    for (std::uint32_t i = 0; *jobs && i < (*jobs)->record_count; ++i) {
+        const slurm_job_info_t& job = (*jobs)->job_array[i];
+        if (is_task(job, label)) return whereabouts(job);
+        if (job.job_id == job_id) found = &job;
     }
-    const JobsMessage jobs(raw);
-    for (std::uint32_t i = 0; i < jobs->record_count; ++i) {
-        const slurm_job_info_t& job = jobs->job_array[i];
-        if (job.job_id != job_id) continue;
-        const auto state = job.job_state & JOB_STATE_BASE;
-        const bool running =
-            (state == JOB_RUNNING || state == JOB_SUSPENDED) && (job.job_state & JOB_COMPLETING) == 0;
-        auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
-        return JobWhereabouts{running,         state == JOB_PENDING && (job.job_state & JOB_COMPLETING) == 0,
-                              job.restart_cnt, text(job.resv_name),
-                              text(job.nodes), text(job.admin_comment)};
-    }
-    return JobWhereabouts{};
+    return found != nullptr ? whereabouts(*found) : JobWhereabouts{};
 }
 
 Result<std::string> node_address(const std::string& node) {

@@ -50,11 +50,15 @@ struct JobWhereabouts {
     bool running = false;
     bool pending = false;
     std::uint32_t restarts = 0;
+    std::string partition;  // pending: all that it may use, with commas between
     std::string reservation;
     std::string nodes;  // Slurm's own host list expression
     std::string admin_comment;
 };
 Result<JobWhereabouts> find_job(std::uint32_t job_id);
+
+// The same of one task of an array, "17_4": its own record or, where it is not split off yet, the array's.
+Result<JobWhereabouts> find_task(std::uint32_t job_id, const std::string& label);
 
 // NodeAddr of a node; a failure if Slurm knows none of that name or does not answer.
 Result<std::string> node_address(const std::string& node);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What sbatch, salloc and srun load from plugstack.conf: Weir's options, each checked as it is read. In
-// slurmd and slurmstepd it does nothing. Whatever goes wrong in here, the job goes on as if Weir were not
-// there; only a bad value ends the submission.
+// What sbatch, salloc and srun load from plugstack.conf: Weir's options, each checked as it is read. Whatever
+// goes wrong there, the job goes on as if Weir were not there; only a bad value ends the submission. In
+// slurmd it does nothing, and in slurmstepd nothing but on a gateway host, where whatever goes wrong ends the
+// step.
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <array>
 #include <exception>
 #include <string>
 
+#include "plugin/spank/gateway.h"
 #include "plugin/spank/options.h"
+#include "plugin/spank/stage.h"
 
 extern "C" {
 #include <slurm/spank.h>
@@ -34,6 +38,17 @@ int guard(const char* entry, Body&& body) noexcept {
     return 0;
 }
 
+// The same on a gateway host: what fails is not done.
+template <class Body>
+int closed_guard(Body&& body) noexcept {
+    try {
+        return body();
+    } catch (...) {
+        slurm_error("weir: the gateway's part of spank_weir failed; nothing is started");
+    }
+    return -1;
+}
+
 bool submits() {
     const spank_context_t context = spank_context();
     return context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR;
@@ -51,6 +66,8 @@ int take(int position, const char* value, int /*remote*/) {
 // script's and before the command line's.
 void offer_variable(const Option& option) {
     const std::string program = program_invocation_short_name;
+    // A job has its own paths under the names that srun would read.
+    if (says_paths(option) && program == "srun") return;
     const std::string prefix = program == "srun" ? "SLURM_" : program == "salloc" ? "SALLOC_" : "SBATCH_";
     const char* value = getenv((prefix + option.variable).c_str());
     if (value != nullptr) setenv(("SLURM_SPANK_" + slurm_variable(option)).c_str(), value, 0);
@@ -75,12 +92,16 @@ int offer(spank_t spank) {
 // Moves the values to where job_submit_weir reads them. Where Slurm keeps them they would reach the job's own
 // environment, and each sbatch that the job runs would take them for its own.
 int hand_over(spank_t spank) {
+    forget_staging();
     for (const Option* option : kOptions) {
         const std::string kept = slurm_variable(*option);
-        std::array<char, 4096> value{};
+        std::array<char, 16384> value{};
         const auto found = spank_job_control_getenv(spank, kept.c_str(), value.data(), value.size());
         if (found == ESPANK_SUCCESS) {
-            spank_job_control_setenv(spank, option->variable, value.data(), 1);
+            if (says_paths(*option))
+                stage(spank, *option, value.data());
+            else
+                spank_job_control_setenv(spank, option->variable, value.data(), 1);
             spank_job_control_unsetenv(spank, kept.c_str());
         } else if (found == ESPANK_NOSPACE) {
             slurm_error("%s", said_of(*option, "is too long").c_str());
@@ -101,11 +122,22 @@ WEIR_EXPORT extern const char plugin_type[] = "spank";
 WEIR_EXPORT extern const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 WEIR_EXPORT extern const unsigned int spank_plugin_version = 1;
 
-WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*arguments*/) {
+WEIR_EXPORT int slurm_spank_init(spank_t spank, int count, char** arguments) {
+    if (spank_context() == S_CTX_REMOTE && on_gateway(count, arguments))
+        return closed_guard([&] { return admit(spank); });
     return submits() ? guard("offering options", [spank] { return offer(spank); }) : 0;
 }
 
 WEIR_EXPORT int slurm_spank_init_post_opt(spank_t spank, int /*count*/, char** /*arguments*/) {
     return submits() ? guard("handing options over", [spank] { return hand_over(spank); }) : 0;
+}
+
+WEIR_EXPORT int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
+    if (!on_gateway(count, arguments)) return 0;
+    closed_guard([&] {
+        become_relay(spank, count, arguments);
+        return -1;
+    });
+    _exit(1);
 }
 }

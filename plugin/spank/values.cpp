@@ -39,7 +39,7 @@ bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-Read<Duration> read_time(std::string_view text, Duration most, char usual_unit) {
+Read<Duration> read_time(std::string_view text, Duration most, const char* usual_unit) {
     config::DurationForm form;
     form.usual_unit = usual_unit;
     form.min = seconds(1);
@@ -51,7 +51,7 @@ Read<Duration> read_time(std::string_view text, Duration most, char usual_unit) 
 
 // SECONDS: a plain number, or a time with its unit.
 Read<Duration> read_seconds(std::string_view text) {
-    return read_time(is_number(text) ? std::string(text) + "s" : std::string(text), kLongestSave, 's');
+    return read_time(is_number(text) ? std::string(text) + "s" : std::string(text), kLongestSave, "s");
 }
 
 Read<int> read_signal(std::string_view text) {
@@ -97,7 +97,7 @@ Read<bool> read_key(std::string_view part, Strangers strangers, Checkpoint& chec
     const std::string name(key);
     if (!has_value) return fault(name + " has no time (try " + name + "=30m)");
     if (*field) return fault("says " + name + " twice");
-    const auto time = read_time(part, kLongestTime, 'm');
+    const auto time = read_time(part, kLongestTime, "m");
     if (!time) return fault(name + ": " + time.error());
     *field = *time;
     return true;

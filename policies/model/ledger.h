@@ -7,6 +7,7 @@
 
 #include "policies/model/gpu_use.h"
 #include "policies/model/move.h"
+#include "policies/model/remote.h"
 #include "policies/model/service.h"
 #include "policies/model/units.h"
 
@@ -83,6 +84,7 @@ struct Ledger {
     std::vector<IdleJob> idle;
     std::vector<ServiceState> services;
     Consolidation consolidation;
+    Overflow overflow;
     bool paused = false;  // `weir pause`: plan, explain, change nothing
     std::string paused_by;
 

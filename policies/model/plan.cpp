@@ -37,9 +37,37 @@ void record_refused_hold(Consolidation& all, const HoldNodes& hold, const std::s
     set_rest(all, goal, at + kRest);
 }
 
+void record(Overflow& overflow, const Action& action) {
+    if (const auto* nominate = std::get_if<Nominate>(&action)) {
+        if (Nomination* one = find_nomination(overflow, nominate->job, nominate->label))
+            one->confirmed = true;
+    } else if (const auto* back = std::get_if<TakeBack>(&action)) {
+        Nomination* one = find_nomination(overflow, back->job, back->label);
+        if (one != nullptr && one->started_with && !one->settled)
+            one->back = true;
+        else
+            drop_nomination(overflow, back->job, back->label);
+    } else if (const auto* extend = std::get_if<ExtendLimit>(&action)) {
+        if (Nomination* one = find_nomination(overflow, extend->job, extend->label)) one->extended = true;
+    }
+}
+
+// A job that cannot be nominated is left alone for a while; a time limit is asked for once.
+void record_refusal(Overflow& overflow, const Action& action, const std::string& error, Time at) {
+    constexpr Duration kRest{600};
+    if (const auto* nominate = std::get_if<Nominate>(&action)) {
+        drop_nomination(overflow, nominate->job, nominate->label);
+        set_rest(overflow, {nominate->job, nominate->label, at + kRest,
+                            "Slurm would not let it use partition " + nominate->partition + ": " + error});
+    } else if (std::holds_alternative<ExtendLimit>(action)) {
+        record(overflow, action);
+    }
+}
+
 }  // namespace
 
 void record(Ledger& ledger, const Step& step, Time at) {
+    record(ledger.overflow, step.action);
     if (const auto* set = std::get_if<SetReservation>(&step.action)) {
         rule_state(ledger, set->rule).last_write = at;
         for (auto& loan : ledger.loans)
@@ -76,6 +104,7 @@ void record_refusal(Ledger& ledger, const Step& step, const std::string& error, 
         record_refused_hold(ledger.consolidation, *hold, error, at);
         return;
     }
+    record_refusal(ledger.overflow, step.action, error, at);
     const auto* submit = std::get_if<SubmitReplica>(&step.action);
     if (submit == nullptr) return;
     ServiceState& state = service_state(ledger, submit->service);
@@ -118,6 +147,11 @@ std::string to_text(const Action& action) {
             [](const AskToSave& step) { return "have job " + step.label + " save and requeue itself"; },
             [](const PinJob& step) { return "start job " + step.label + " on " + joined(step.nodes); },
             [](const UnpinJob& step) { return "free job " + step.label + " from " + step.reservation; },
+            [](const Nominate& step) { return "let job " + step.label + " start at " + step.site; },
+            [](const TakeBack& step) { return "keep job " + step.label + " from " + step.site; },
+            [](const ExtendLimit& step) {
+                return "set the time limit of job " + step.label + " to " + to_text(step.limit);
+            },
         },
         action);
 }

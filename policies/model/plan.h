@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policies/model/ledger.h"
+#include "policies/model/overflow_report.h"
 #include "policies/model/service.h"
 #include "policies/model/signals.h"
 #include "policies/model/units.h"
@@ -171,9 +172,45 @@ struct UnpinJob {
     bool operator==(const UnpinJob&) const = default;
 };
 
+// Lets a pending job use a site's partition besides its own. `partitions` is its whole new list, home first.
+struct Nominate {
+    JobId job;  // of an array: the record that the task is split from
+    std::string label;
+    std::string site;
+    std::string partition;  // the site's
+    std::vector<std::string> partitions;
+    std::string token;  // "west@INSTALLATION", by which the gateway knows that it was nominated
+    std::string told;
+
+    bool operator==(const Nominate&) const = default;
+};
+
+// Takes a nomination back: the token, and of a pending job the site's partition, too.
+struct TakeBack {
+    JobId job;
+    std::string label;
+    std::string site;
+    std::vector<std::string> partitions;  // its whole list from now on
+    std::optional<Duration> limit;        // its time limit as it was; absent: it was not changed
+    std::string told;                     // empty: nothing new
+
+    bool operator==(const TakeBack&) const = default;
+};
+
+// Gives a job the time back that its copy waited at the site.
+struct ExtendLimit {
+    JobId job;
+    std::string label;
+    std::string site;
+    Duration limit{};  // the whole one, from its start here
+    std::string told;
+
+    bool operator==(const ExtendLimit&) const = default;
+};
+
 using Action = std::variant<SetReservation, DeleteReservation, NameReservation, NotifyJob, EndJob, TellJob,
                             TellUser, SubmitReplica, DrainReplica, EndReplica, HoldNodes, ReleaseNodes,
-                            AskToSave, PinJob, UnpinJob>;
+                            AskToSave, PinJob, UnpinJob, Nominate, TakeBack, ExtendLimit>;
 
 // One step and why it is taken, in one sentence that an admin understands.
 struct Step {
@@ -251,6 +288,7 @@ struct Plan {
     std::vector<JobUse> uses;             // of the jobs that a rule on idle GPUs watches, by job
     std::vector<ServiceReport> services;  // in the order of the policy
     ConsolidationReport consolidation;
+    OverflowReport overflow;
 
     bool operator==(const Plan&) const = default;
 };

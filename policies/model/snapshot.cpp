@@ -36,6 +36,16 @@ const Reservation* Snapshot::reservation(const std::string& name) const {
     return find_sorted(reservations, name, &Reservation::name);
 }
 
+const SiteLook* Snapshot::site(const std::string& name) const {
+    return find_sorted(sites, name, &SiteLook::site);
+}
+
+const std::string& site_of(const Snapshot& snapshot, const Job& job) {
+    static const std::string kHome;
+    if (job.state == JobState::kPending || job.partitions.empty()) return kHome;
+    return snapshot.partitions[job.partitions.front()].site;
+}
+
 bool ready_to_lend(const Snapshot& snapshot, const Clearing& clearing) {
     return !clearing.rule.empty() && std::ranges::all_of(clearing.nodes, [&](const std::string& name) {
         const auto index = snapshot.node(name);

@@ -8,6 +8,7 @@
 #include "policies/model/gpu_pairs.h"
 #include "policies/model/gpu_use.h"
 #include "policies/model/ledger.h"
+#include "policies/model/remote.h"
 #include "policies/model/service.h"
 #include "policies/model/signals.h"
 #include "policies/model/units.h"
@@ -51,6 +52,7 @@ struct Node {
     bool planned = false;       // backfill has planned it for a waiting job
     bool completing = false;    // a job that has ended is still being cleaned up
     std::uint32_t jobs = 0;     // running and completing jobs on it
+    bool gateway = false;       // stands for a node of a remote site; what runs here is a copy's local end
 
     bool operator==(const Node&) const = default;
 };
@@ -59,6 +61,15 @@ struct Partition {
     std::string name;
     bool up = true;
     std::vector<NodeIndex> nodes;  // ascending
+    std::string site;              // whose gateway nodes it holds; empty: none
+    // Whom and what it takes. Told of gateways' partitions alone.
+    std::vector<std::string> allow_accounts;  // empty: all
+    std::vector<std::string> deny_accounts;
+    std::vector<std::string> allow_qos;  // empty: all
+    std::vector<std::string> deny_qos;
+    std::vector<std::string> kept_out;  // users of the site that are in none of its groups, sorted
+    Duration max_time{};                // zero: unlimited
+    int max_nodes = 0;                  // of a job; 0: unlimited
 
     bool operator==(const Partition&) const = default;
 };
@@ -136,12 +147,15 @@ struct Job {
     bool given_up = false;
     std::optional<Replica> replica;  // of a service, if it is one
     bool refused = false;            // Slurm has lately refused to let it name Weir's reservation
-    Gpus gpus;                       // running: held in all
-    int cpus = 0;                    // as `gpus`
-    std::int64_t memory = 0;         // as `gpus`, in MiB
-    std::string gpu_type;            // as `gpus`; empty: of none that is named, or of several
-    std::vector<NodeIndex> nodes;    // running and completing: where; ascending
-    Request request;                 // pending; running: where a checkpoint was declared
+    OverflowRequest overflow;        // what its user said of running elsewhere
+    std::string nominated;         // the site in its AdminComment, set there by this installation; else empty
+    bool licences = false;         // it asks for some
+    Gpus gpus;                     // running: held in all
+    int cpus = 0;                  // as `gpus`
+    std::int64_t memory = 0;       // as `gpus`, in MiB
+    std::string gpu_type;          // as `gpus`; empty: of none that is named, or of several
+    std::vector<NodeIndex> nodes;  // running and completing: where; ascending
+    Request request;               // pending; running: where a checkpoint was declared
 
     bool operator==(const Job&) const = default;
 };
@@ -166,6 +180,7 @@ struct Snapshot {
     std::vector<Duration> gpu_windows;  // ascending
     std::vector<EndedReplica> ended;    // by job
     std::vector<ServiceLook> services;  // by service
+    std::vector<SiteLook> sites;        // by site
     Duration sample_period{};           // how often GPUs are looked at; zero: never
     Duration utc_offset{};              // of the local time
     Duration backfill_cycle{};          // how long backfill's last cycle took, rounded up (sdiag)
@@ -176,9 +191,14 @@ struct Snapshot {
     std::optional<PartitionIndex> partition(const std::string& name) const;
     const Job* job(JobId id) const;
     const Reservation* reservation(const std::string& name) const;
+    const SiteLook* site(const std::string& name) const;
 
     bool operator==(const Snapshot&) const = default;
 };
+
+// The site whose gateway a running or completing job occupies; empty for one that runs at home, or is
+// pending.
+const std::string& site_of(const Snapshot& snapshot, const Job& job);
 
 // Whether the nodes that a clearing keeps for a lending rule are empty, so that it can take them.
 bool ready_to_lend(const Snapshot& snapshot, const Clearing& clearing);

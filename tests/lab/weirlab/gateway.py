@@ -71,7 +71,8 @@ def specifications(directory, weir, hosts, one):
     if not hosts or not weir or not os.access(f"{weir}/bin/weir-gateway", os.X_OK):
         return {}
     host = next(iter(hosts.values()))
-    return {"weir-gateway": one("weir-gateway", "slurm", f"{directory}/weir/bin/weir-gateway", "--host", host)
+    return {"weir-gateway": one("weir-gateway", "slurm", f"{directory}/weir/bin/weir-gateway", "--host", host,
+                                "--state", f"{directory}/state/weir-gateway")
             | {"host": host}}
 
 

@@ -49,6 +49,7 @@ def build(world):
         ("etc", "slurm", 0o755), ("log", "slurm", 0o755), ("plugins", "root", 0o755),
         ("home", "root", 0o755), ("home/root", "root", 0o700), ("tmp", "root", 0o1777),
         ("state", "root", 0o755), ("state/slurmctld", "slurm", 0o700),
+        ("state/weir-gateway", "slurm", 0o700),
         ("state/munge", "munge", 0o700), ("state/prometheus", "nobody", 0o700), ("state/nginx", "nobody", 0o700),
         ("state/mysql", users.DATABASE_USER, 0o700),
         ("spool", "root", 0o755), ("dev", "root", 0o755), ("gpu", "root", 0o755),

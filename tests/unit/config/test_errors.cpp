@@ -172,15 +172,18 @@ TEST_CASE("a bad name is told with what would do", "[config]") {
 
 TEST_CASE("an unknown key is told with the one that was meant", "[config]") {
     CHECK(errors("contol: {}") == Messages{"f:1: contol: unknown key (did you mean control?)"});
-    CHECK(errors("zzz: {}") == Messages{"f:1: zzz: unknown key (known here: mode, cycle, control, metrics, "
-                                        "lend, telemetry, gpu_types, idle, services, consolidate)"});
+    CHECK(errors("zzz: {}") ==
+          Messages{"f:1: zzz: unknown key (known here: mode, cycle, control, metrics, "
+                   "lend, telemetry, gpu_types, idle, services, consolidate, home, sites, "
+                   "overflow)"});
     CHECK(in_rule("nmae: b") == Messages{"f:2: lend[0].nmae: unknown key (did you mean name?)"});
     CHECK(in_rule("min-loan: 5m") == Messages{"f:2: lend[0].min-loan: unknown key (did you mean min_loan?)"});
     CHECK(in_rule("reclaim: {form: 1}") ==
           Messages{"f:2: lend[0].reclaim.form: unknown key (known here: after, notice, then)"});
     CHECK(errors("\"a\\nb\": 1") ==
           Messages{"f:1: \"a\\x0ab\": unknown key (known here: mode, cycle, "
-                   "control, metrics, lend, telemetry, gpu_types, idle, services, consolidate)"});
+                   "control, metrics, lend, telemetry, gpu_types, idle, services, consolidate, home, sites, "
+                   "overflow)"});
     CHECK(in_rule("<<: {keep_idle: 1}") ==
           Messages{"f:2: lend[0].\"<<\": merge keys are not supported: write the keys out"});
 }
@@ -193,7 +196,7 @@ TEST_CASE("a duplicate key is told in every map, unknown ones included", "[confi
           Messages{"f:2: lend[0].spare_gpus.h100: duplicate key (first on line 2)"});
     CHECK(errors("x: {y: [1, {z: 1,\n  'z': 2}]}") ==
           Messages{"f:1: x: unknown key (known here: mode, cycle, control, metrics, lend, telemetry, "
-                   "gpu_types, idle, services, consolidate)",
+                   "gpu_types, idle, services, consolidate, home, sites, overflow)",
                    "f:2: x.y[1].z: duplicate key (first on line 1)"});
 }
 

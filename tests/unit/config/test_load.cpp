@@ -55,6 +55,24 @@ TEST_CASE("a file is read and its errors name it", "[config]") {
                                   bad.string() + ":6: mode: \"on\" is not one of advise, act"});
 }
 
+TEST_CASE("names of files in a file are those of its folder, unless they are absolute", "[config]") {
+    const Folder folder;
+    const auto policy = load(folder.write(R"(sites:
+  west:
+    gateway: {nodes: w1, partition: west, host: gw1}
+    rest: {url: "https://r", ca_file: ./ca.pem, token_file: "west/{user}.jwt"}
+    files: {sftp: dtn, key_file: "/keys/{user}", host_key_sha256: )" +
+                                          std::string(43, 'k') + R"(, root: /s}
+    users: {alice: w-alice}
+    price: {gpu_hour: {a100: 1}}
+)"));
+    REQUIRE(policy);
+    const auto& site = policy->connections.at(0);
+    CHECK(site.ca_file == folder.path() / "ca.pem");
+    CHECK(site.token_file == folder.path() / "west/{user}.jwt");
+    CHECK(site.key_file == "/keys/{user}");
+}
+
 TEST_CASE("a file that cannot be read is told with its path", "[config]") {
     const Folder folder;
     const std::string missing = (folder.path() / "none.yaml").string();

@@ -94,3 +94,26 @@ TEST_CASE("who may enter is left open where the lists would tell too much", "[he
     CHECK(entry.uids.empty());
     CHECK(entry.accounts.empty());
 }
+
+TEST_CASE("the heartbeat tells of sites, whose jobs may go there and by which rules", "[heartbeat]") {
+    config::Policy policy;
+    policies::Site site;
+    site.name = "west";
+    site.partition = "gw_west";
+    site.users = {{"no-such-user-here", "w-x"}, {"root", "w-root"}};
+    policy.overflow.sites = {site};
+    policies::OverflowRule rule;
+    rule.name = "spill";
+    rule.partitions = {"train"};
+    rule.sites = {"west"};
+    policies::OverflowRule closed;
+    closed.name = "secret";
+    closed.partitions = {"secret"};
+    closed.forbidden = true;
+    policy.overflow.rules = {rule, closed};
+    const auto beat = heartbeat(two_nodes(), {}, policy);
+    CHECK(beat.sites == std::vector<job_submit::SiteEntry>{{"west", "gw_west", {0}}});
+    CHECK(beat.overflow == std::vector<job_submit::OverflowEntry>{{"spill", false, {"train"}, {"west"}},
+                                                                  {"secret", true, {"secret"}, {}}});
+    CHECK(beat.rules.empty());
+}

@@ -13,6 +13,9 @@ Heartbeat example() {
     Heartbeat heartbeat;
     heartbeat.at = 1'700'000'000;
     heartbeat.valid_for = Duration(45);
+    heartbeat.sites = {{"west", "gw_west", {1000, 1001}}, {"east", "gw east", {}}};
+    heartbeat.overflow = {{"spill", false, {"train", "batch"}, {"west"}},
+                          {"never+here", true, {"secret"}, {}}};
     heartbeat.rules = {
         {"inference",
          "weir_inference",
@@ -35,6 +38,18 @@ constexpr std::string_view kExampleText =
     "weir heartbeat 1\n"
     "at 1700000000\n"
     "valid_for 45\n"
+    "site west\n"
+    "gateway gw_west\n"
+    "site_uids 1000 1001\n"
+    "site east\n"
+    "gateway gw east\n"
+    "overflow spill\n"
+    "overflow_from train\n"
+    "overflow_from batch\n"
+    "overflow_to west\n"
+    "overflow never+here\n"
+    "forbidden\n"
+    "overflow_from secret\n"
     "rule\n"
     "partition inference\n"
     "reservation weir_inference\n"
@@ -76,6 +91,8 @@ TEST_CASE("a heartbeat that was cut off anywhere is not read", "[job_submit][hea
 TEST_CASE("words of a later writer are passed over", "[job_submit][heartbeat]") {
     std::string text(kExampleText);
     text.insert(text.find("\nat ") + 1, "by weirctld 9.1\nmood\n");
+    text.insert(text.find("gateway"), "colour red\n");
+    text.insert(text.find("overflow_from"), "mood\n");
     text.insert(text.find("shape 4"), "licence matlab 4\n");
     CHECK(parse(text) == example());
 }
@@ -91,7 +108,9 @@ TEST_CASE("what is no heartbeat of this version is not read", "[job_submit][hear
         "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2\nend\n",
         "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2 3 h100\nend\n",
         "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 99999999 2 3\nend\n",
-        "weir heartbeat 1\nrule\npartition p\tq\nreservation r\nend\n", "weir heartbeat 1\nend\nend\n");
+        "weir heartbeat 1\nrule\npartition p\tq\nreservation r\nend\n", "weir heartbeat 1\nend\nend\n",
+        "weir heartbeat 1\nsite west\nend\n", "weir heartbeat 1\nsite\ngateway g\nend\n",
+        "weir heartbeat 1\nsite west\ngateway g\nsite_uids -1\nend\n");
     CAPTURE(text);
     CHECK_FALSE(parse(text));
     CHECK_FALSE(parse(std::string_view("weir heartbeat 1\nrule\npartition p\0q\nreservation r\nend\n", 54)));
@@ -102,8 +121,12 @@ TEST_CASE("a rule whose names cannot be written is left out", "[job_submit][hear
     heartbeat.rules[0].partition = "two\nlines";
     heartbeat.rules[1].accounts = {"bell\a"};
     heartbeat.rules[2].reservation.clear();
+    heartbeat.sites[0].gateway = "two\nlines";
+    heartbeat.overflow[0].sites = {"bell\a"};
     Heartbeat without = heartbeat;
     without.rules.clear();
+    without.sites.erase(without.sites.begin());
+    without.overflow.erase(without.overflow.begin());
     CHECK(parse(to_text(heartbeat)) == without);
 }
 

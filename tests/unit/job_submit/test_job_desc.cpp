@@ -235,9 +235,17 @@ TEST_CASE("whether a job has a script, may be requeued and how long it may run i
 TEST_CASE("options are found among what other plugins say, by their whole names", "[job_submit][job_desc]") {
     job_desc_msg_t job = plain_job();
     CHECK(read_options(job) == Options{});
-    char* entries[] = {words("OTHER=1"), words("WEIR_NOTICES=x"), words("WEIR_NOTICE=TERM@5"), nullptr,
-                       words("WEIR_CHECKPOINT=")};
+    char* entries[] = {words("OTHER=1"),
+                       words("WEIR_NOTICES=x"),
+                       words("WEIR_NOTICE=TERM@5"),
+                       nullptr,
+                       words("WEIR_CHECKPOINT="),
+                       words("WEIR_OVERFLOW=allow:west"),
+                       words("WEIR_MAX_COST=5"),
+                       words("WEIR_LATENCY=1s"),
+                       words("WEIR_STAGE_IN=17"),
+                       words("WEIR_STAGE_OUT=")};
     job.spank_job_env = entries;
-    job.spank_job_env_size = 5;
-    CHECK(read_options(job) == Options{"", "TERM@5"});
+    job.spank_job_env_size = 10;
+    CHECK(read_options(job) == Options{"", "TERM@5", "allow:west", "5", "1s", "17", ""});
 }

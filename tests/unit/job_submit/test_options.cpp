@@ -29,6 +29,63 @@ TEST_CASE("a job without a script of its own is told through its steps", "[job_s
     CHECK(note({{}, "TERM@30"}, job) == Noted{{{"notice", "TERM@30"}}, ""});
 }
 
+TEST_CASE("what a user said of running elsewhere is noted in one form", "[job_submit][options]") {
+    Options options;
+    options.overflow = "prefer:west,east";
+    options.max_cost = "12.5";
+    options.latency = "1s";
+    options.stage_in = "4096";
+    options.stage_out = "";
+    const Noted noted = note(options, batch_job());
+    CHECK(noted.entries == decltype(noted.entries){{"overflow", "prefer:west,east"},
+                                                   {"max_cost", "12.50"},
+                                                   {"latency", "1000ms"},
+                                                   {"stage_in", "4096"}});
+    OverflowRequest request;
+    request.wish = OverflowWish::kPrefer;
+    request.sites = {"west", "east"};
+    request.max_cost = Money{12'500'000};
+    request.latency = std::chrono::seconds(1);
+    request.stage_in = Bytes{4096};
+    CHECK(noted.request == request);
+}
+
+TEST_CASE("a size that sbatch could not tell is not noted, and what it found wrong is refused",
+          "[job_submit][options]") {
+    Options options;
+    options.stage_in = "";
+    CHECK(note(options, batch_job()) == Noted{});
+    options.stage_in = "!\"data\" (in \"/home/a\"): No such file\nor directory";
+    CHECK(note(options, batch_job()) ==
+          Noted{{}, "weir: --weir-stage-in: \"data\" (in \"/home/a\"): No such file?or directory", {}});
+    options.stage_in = "!" + std::string(5000, 'x');
+    CHECK(note(options, batch_job()).refusal.size() < 500);
+    for (const char* forged : {"-1", "1 weir:site=west@1", "9999999999999999999", "1;site=west@0"}) {
+        options.stage_in = forged;
+        CHECK(note(options, batch_job()).refusal.ends_with("is not a number of bytes"));
+    }
+}
+
+TEST_CASE("only batch jobs may say that they run elsewhere; each may say that it does not",
+          "[job_submit][options]") {
+    Submission interactive;
+    const auto refusal = [&](auto Options::*option, const char* value) {
+        Options options;
+        options.*option = value;
+        return note(options, interactive).refusal;
+    };
+    const std::string only = "only batch jobs run elsewhere; submit one with sbatch";
+    CHECK(refusal(&Options::overflow, "allow") == "weir: --weir-overflow: " + only);
+    CHECK(refusal(&Options::overflow, "prefer:west") == "weir: --weir-overflow: " + only);
+    CHECK(refusal(&Options::max_cost, "5") == "weir: --weir-max-cost: " + only);
+    CHECK(refusal(&Options::latency, "5ms") == "weir: --weir-latency: " + only);
+    CHECK(refusal(&Options::stage_in, "") == "weir: --weir-stage-in: " + only);
+    CHECK(refusal(&Options::stage_out, "") == "weir: --weir-stage-out: " + only);
+    CHECK(refusal(&Options::overflow, "never").empty());
+    CHECK(
+        refusal(&Options::overflow, "allow:west;site=west@1").starts_with("weir: --weir-overflow: \"west;"));
+}
+
 TEST_CASE("what contradicts the job is refused, and nothing is noted", "[job_submit][options]") {
     Submission job = batch_job();
     const auto refusal = [&](const Options& options) {

@@ -92,3 +92,24 @@ TEST_CASE("what a job is told takes the place of what it was told before, beside
     CHECK(token::told("weir:notice=B15").empty());
     CHECK(token::told("[Weir without an end").empty());
 }
+
+TEST_CASE("what the user said of running elsewhere is read as it was noted", "[job_submit][token]") {
+    weir::OverflowRequest all;
+    all.wish = weir::OverflowWish::kAllow;
+    all.sites = {"west", "east"};
+    all.max_cost = weir::Money{12'500'000};
+    all.latency = std::chrono::milliseconds(45);
+    all.stage_in = weir::Bytes{1234};
+    CHECK(token::overflow(
+              "x weir:notice=TERM;overflow=allow:west,east;max_cost=12.5;latency=45ms;stage_in=1234 y") ==
+          all);
+    weir::OverflowRequest never;
+    never.wish = weir::OverflowWish::kNever;
+    CHECK(token::overflow("weir:overflow=never") == never);
+    weir::OverflowRequest cheap;
+    cheap.max_cost = weir::Money{5'000'000};
+    CHECK(token::overflow("weir:max_cost=5.00") == cheap);
+    for (const char* text :
+         {"", "weir:checkpoint=USR1@20", "weir:overflow=later", "weir:max_cost=much;latency=5"})
+        CHECK_FALSE(token::overflow(text));
+}

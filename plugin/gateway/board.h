@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/gateway/channel.h"
+#include "plugin/gateway/local_job.h"
+#include "plugin/gateway/order.h"
+#include "plugin/gateway/records.h"
+
+namespace weir::gateway {
+
+using Clock = std::chrono::steady_clock;
+
+// What goes to a relay.
+struct Letter {
+    nlohmann::json what;
+    std::string bytes;
+};
+
+// How far one output file of a copy has come.
+struct Stream {
+    std::int64_t read = 0;     // bytes fetched from the site and handed to the relay
+    std::int64_t written = 0;  // of these, those that the relay has written
+    bool at_end = false;       // the copy has ended and there is no more
+    int quiet = 0;             // looks in a row that found nothing new
+    Clock::time_point next{};  // look
+};
+
+// What is known of a copy only as long as this process lives.
+struct Live {
+    std::uint64_t connection = 0;  // of its relay; 0: none
+    Clock::time_point detached{};  // since when there is none
+    Clock::time_point heard{};     // from its relay
+    std::shared_ptr<const Luggage> luggage;
+    LocalJob local;  // as it was when the relay came
+    std::array<Stream, 2> streams;
+    std::set<int> signals;                  // to be passed on to the site
+    bool told_done = false;                 // the relay knows how it ended
+    bool bye = false;                       // and has said so
+    bool clean = false;                     // nothing of it is left at the site
+    bool pinned = false;                    // a job that lost its node waits for this site alone
+    std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
+    bool seen_ended = false;                // Slurm has said that the local job is over
+    int troubles = 0;                       // in a row, with the site
+    Clock::time_point next_ask{};           // the site is left alone with this copy until then
+    Clock::time_point next_move{};          // files are left alone until then
+    bool moving = false;                    // a mover works on it
+};
+
+// How a site stands, for the controller and for people.
+struct SiteState {
+    bool reachable = false;
+    std::string problem;
+    Time at{};
+    std::chrono::microseconds round_trip{};
+    std::string api;
+    std::vector<SiteRoom> rooms;
+    std::int64_t bytes_per_second = 0;
+    std::deque<Clock::time_point> failures;  // of the last ten minutes
+    std::deque<Duration> waits;              // of the copies that started last
+};
+
+// All that the threads of a gateway share, behind one lock. Who works on a copy takes what he needs, works
+// without the lock, and looks again before he notes what came of it.
+class Board {
+  public:
+    explicit Board(Records records) : records_(std::move(records)) {}
+
+    std::mutex& lock() { return lock_; }
+
+    // Under the lock:
+    Records& records() { return records_; }
+    Live& live(std::uint32_t job) { return lives_[job]; }
+    std::map<std::uint32_t, Live>& lives() { return lives_; }
+    SiteState& site(const std::string& name) { return sites_[name]; }
+    // Changes a record on disk and in memory; what cannot be written is logged and not done.
+    bool put(const Record& record);
+    // Puts a letter out for a copy's relay; nothing if it has none.
+    void post(std::uint32_t job, nlohmann::json what, std::string bytes = {});
+    // A line for the user, and for the controller.
+    void say(Record& record, const std::string& text);
+    std::deque<std::pair<std::uint64_t, Letter>>& letters() { return letters_; }
+    // What relays answered to movers' questions, by job; a mover waits for it.
+    std::map<std::uint32_t, std::deque<Message>>& answers() { return answers_; }
+    std::condition_variable& answered() { return answered_; }
+
+    // Wakes the desk when there are letters; set once.
+    std::function<void()> wake = [] {};
+
+  private:
+    std::mutex lock_;
+    Records records_;
+    std::map<std::uint32_t, Live> lives_;
+    std::map<std::string, SiteState> sites_;
+    std::deque<std::pair<std::uint64_t, Letter>> letters_;
+    std::map<std::uint32_t, std::deque<Message>> answers_;
+    std::condition_variable answered_;
+};
+
+}  // namespace weir::gateway

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plugin/gateway/board.h"
+#include "policies/overflow/rule.h"
+
+namespace weir::gateway {
+
+// A relay that asks to be served.
+struct Guest {
+    std::uint64_t connection = 0;
+    std::uint32_t uid = 0;  // as the kernel tells
+    nlohmann::json asks;
+    std::shared_ptr<const Luggage> luggage;
+};
+
+// A signal that a relay got.
+struct Alarm {
+    std::uint32_t job = 0;
+    int number = 0;
+};
+
+// What the desk hands to the clerk; under the board's lock.
+struct Counter {
+    std::deque<Guest> guests;
+    std::deque<Alarm> alarms;
+};
+
+// The gateway's dealings with the local Slurm: lets in relays whose jobs may be sent, finds out what a signal
+// means, and looks after copies whose relays are gone.
+class Clerk {
+  public:
+    Clerk(std::vector<policies::Site> sites, std::vector<config::SiteConnection> connections, Board& board,
+          Counter& counter)
+        : sites_(std::move(sites)),
+          connections_(std::move(connections)),
+          board_(board),
+          counter_(counter),
+          began_(Clock::now()) {}
+
+    void round();
+
+  private:
+    // Whether that is done; if not, it is tried again in a while.
+    bool serve(const Guest& guest);
+    Result<void> check(const Guest& guest, const LocalJob& job, const policies::Site*& site,
+                       std::string& user) const;
+    bool admit(const Guest& guest, const LocalJob& job, const policies::Site& site, const std::string& user);
+    void attach(const Guest& guest, const LocalJob& job, Record record);
+    void refuse(std::uint64_t connection, const std::string& why);
+    bool heed(const Alarm& alarm);
+    void look_after(std::uint32_t job);
+    void settle(const Record& record, const LocalJob& job);
+    void withdraw(std::uint32_t job, Withdrawal why);
+    void forget(std::uint32_t job);
+    void bring_home(const Record& record, const LocalJob& job);
+    void await_return(const Record& record, const LocalJob& job);
+    void tell_ends();
+    void let_time_out(const Record& record);
+
+    std::vector<policies::Site> sites_;
+    std::vector<config::SiteConnection> connections_;
+    Board& board_;
+    Counter& counter_;
+    Clock::time_point began_;
+    std::map<std::uint32_t, Clock::time_point> next_look_;
+    std::map<std::uint32_t, Clock::time_point> timing_out_;  // Slurm was told to end it, since then
+};
+
+}  // namespace weir::gateway

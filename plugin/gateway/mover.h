@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <string>
+
+#include "plugin/config/site.h"
+#include "plugin/gateway/board.h"
+#include "plugin/net/sftp.h"
+
+namespace weir::gateway {
+
+// Moves files between relays and one site; each mover is a thread with connections of its own. One that is
+// `quick` brings output alone, so that large files hold up nobody's.
+class Mover {
+  public:
+    Mover(config::SiteConnection site, Board& board, bool quick, const std::atomic<bool>& stopping)
+        : site_(std::move(site)), board_(board), quick_(quick), stopping_(stopping) {}
+
+    // Takes one copy for which something is due and does it. Whether there was one.
+    bool round();
+
+  private:
+    struct Task {
+        Record record;
+        std::array<Stream, 2> streams;
+        bool attached = false;
+    };
+    std::optional<Task> take();
+    bool wanted(const Record& record, const Live& live) const;
+    void put_back(std::uint32_t job, std::chrono::milliseconds rest);
+
+    void stage_in(Task& task);
+    Result<bool> send_one(Task& task, Message& offer);
+    bool bring_output(Task& task);
+    bool bring(Task& task, int stream);
+    void stage_out(Task& task);
+    Result<void> bring_file(Task& task, const std::string& name, bool executable);
+    Result<void> bring_tree(Task& task, const std::string& name, int depth);
+    Result<void> bring_path(Task& task, const std::string& path);
+    void clean(Task& task);
+    Result<Message> ask(Task& task, const nlohmann::json& question);
+    net::Sftp& sftp(const std::string& account);
+    void tell_trouble(Task& task, const Error& error);
+    template <class Change>
+    void change(Task& task, Change apply);
+
+    config::SiteConnection site_;
+    Board& board_;
+    bool quick_;
+    const std::atomic<bool>& stopping_;
+    std::map<std::string, net::Sftp> connections_;
+};
+
+// Whether a name may be one in a copy's folder, or in the user's: relative, and leads nowhere else.
+bool stays_inside(const std::string& name);
+
+}  // namespace weir::gateway

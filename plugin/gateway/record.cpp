@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/gateway/record.h"
+
+#include <array>
+#include <utility>
+
+namespace weir::gateway {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+constexpr std::array<std::pair<RunStage, const char*>, 8> kStages{{
+    {RunStage::kStaging, "staging"},
+    {RunStage::kSubmitting, "submitting"},
+    {RunStage::kWaiting, "waiting"},
+    {RunStage::kRunning, "running"},
+    {RunStage::kFetching, "fetching"},
+    {RunStage::kWithdrawing, "withdrawing"},
+    {RunStage::kInDoubt, "in_doubt"},
+    {RunStage::kFinished, "finished"},
+}};
+
+json when(const std::optional<Time>& time) {
+    return time ? json(time->time_since_epoch().count()) : json();
+}
+
+std::optional<Time> when(const json& value) {
+    if (value.is_null()) return std::nullopt;
+    return Time(Duration(value.get<std::int64_t>()));
+}
+
+RunStage read_stage(const std::string& word) {
+    for (const auto& [stage, text] : kStages)
+        if (word == text) return stage;
+    throw std::invalid_argument("no stage is called " + word);
+}
+
+RemoteRun read_run(const json& from) {
+    RemoteRun run;
+    run.sequence = from.value("sequence", std::uint64_t{0});
+    run.job = JobId{from.at("job").get<std::uint32_t>()};
+    run.submitted = *when(from.at("submitted"));
+    run.label = from.at("label");
+    run.user = from.at("user");
+    run.restarts = from.at("restarts");
+    run.stage = read_stage(from.at("stage"));
+    run.remote_id = from.at("remote_id");
+    run.remote_user = from.at("remote_user");
+    run.asked = when(from.at("asked"));
+    run.started = when(from.at("started"));
+    run.ended = when(from.at("ended"));
+    run.gpus = from.at("gpus");
+    run.gpu_type = from.at("gpu_type");
+    run.withdrawn = from.at("withdrawn");
+    run.said = from.at("said");
+    return run;
+}
+
+}  // namespace
+
+const char* stage_word(RunStage stage) {
+    for (const auto& [known, text] : kStages)
+        if (stage == known) return text;
+    return "";
+}
+
+json to_json(const RemoteRun& run) {
+    json result{{"job", run.job.value},
+                {"submitted", when(std::optional(run.submitted))},
+                {"label", run.label},
+                {"user", run.user},
+                {"restarts", run.restarts},
+                {"stage", stage_word(run.stage)},
+                {"remote_id", run.remote_id},
+                {"remote_user", run.remote_user},
+                {"asked", when(run.asked)},
+                {"started", when(run.started)},
+                {"ended", when(run.ended)},
+                {"gpus", run.gpus},
+                {"gpu_type", run.gpu_type},
+                {"withdrawn", run.withdrawn},
+                {"said", run.said}};
+    if (run.sequence != 0) result["sequence"] = run.sequence;
+    return result;
+}
+
+json to_json(const Record& record) {
+    json result{{"version", kVersion},
+                {"run", to_json(record.run)},
+                {"site", record.site},
+                {"uid", record.uid},
+                {"name", record.name},
+                {"asked_site", record.asked_site},
+                {"directory", record.directory},
+                {"output", record.output},
+                {"errors", record.errors},
+                {"local_directory", record.local_directory},
+                {"arguments", record.arguments},
+                {"stage_in", record.stage_in},
+                {"stage_out", record.stage_out},
+                {"staged", record.staged},
+                {"fetched", record.fetched},
+                {"delivered", {record.delivered[0], record.delivered[1]}},
+                {"withdrawal", static_cast<int>(record.withdrawal)},
+                {"waiting_since", when(record.waiting_since)},
+                {"token", record.token}};
+    if (record.outcome)
+        result["outcome"] = {{"exit_code", record.outcome->exit_code},
+                             {"signal", record.outcome->signal},
+                             {"timed_out", record.outcome->timed_out},
+                             {"requeue", record.outcome->requeue},
+                             {"said", record.outcome->said}};
+    return result;
+}
+
+Result<Record> read_record(const json& from) {
+    try {
+        if (from.at("version") != kVersion)
+            return failure("is of version " + from.at("version").dump() + ", this program knows 1");
+        Record record;
+        record.run = read_run(from.at("run"));
+        record.site = from.at("site");
+        record.uid = from.at("uid");
+        record.name = from.at("name");
+        record.asked_site = from.at("asked_site");
+        record.directory = from.at("directory");
+        record.output = from.at("output");
+        record.errors = from.at("errors");
+        record.local_directory = from.at("local_directory");
+        record.arguments = from.at("arguments").get<std::vector<std::string>>();
+        record.stage_in = from.at("stage_in").get<std::vector<std::string>>();
+        record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
+        record.staged = from.at("staged");
+        record.fetched = from.at("fetched");
+        record.delivered[0] = from.at("delivered").at(0);
+        record.delivered[1] = from.at("delivered").at(1);
+        record.withdrawal = static_cast<Withdrawal>(from.at("withdrawal").get<int>());
+        record.waiting_since = when(from.at("waiting_since"));
+        record.token = from.at("token");
+        if (from.contains("outcome")) {
+            const json& outcome = from.at("outcome");
+            record.outcome = Outcome{outcome.at("exit_code"), outcome.at("signal"), outcome.at("timed_out"),
+                                     outcome.at("requeue"), outcome.at("said")};
+        }
+        return record;
+    } catch (const std::exception& error) {
+        return failure(error.what());
+    }
+}
+
+}  // namespace weir::gateway

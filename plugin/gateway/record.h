@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/result.h"
+#include "policies/model/remote.h"
+
+namespace weir::gateway {
+
+// Why a copy is taken back.
+enum class Withdrawal {
+    kNone,
+    kCancelled,   // the local job was cancelled, timed out, or is gone
+    kRequeued,    // the local job was requeued by somebody and starts anew
+    kWaitedLong,  // it waited there for longer than the policy allows; the local job is requeued
+    kRefused,     // the site does not take it, or lost it; the local job is requeued
+    kElsewhere,   // the local job runs somewhere else
+};
+
+// How a copy ended, as its local job shall end.
+struct Outcome {
+    int exit_code = 0;
+    int signal = 0;          // that ended it; 0: none
+    bool timed_out = false;  // at its time limit
+    bool requeue = false;    // the site ended it through no fault of its own: the local job is requeued
+    std::string said;        // for its user; empty: nothing to say
+
+    bool operator==(const Outcome&) const = default;
+};
+
+// What a gateway knows of one local job's copy, as it is kept on disk. Written before the site is asked for
+// anything that cannot be asked twice.
+struct Record {
+    RemoteRun run;
+    std::string site;
+    std::uint32_t uid = 0;
+    std::string name;         // the copy's, "weir.INSTALLATION.JOB.NONCE": what it is known by at the site
+    bool asked_site = false;  // a submission by that name may have reached the site
+    std::string directory;    // of the copy at the site
+    std::string output;       // its files there
+    std::string errors;       // empty: one with `output`
+    std::string local_directory;
+    std::vector<std::string> arguments;  // of the script
+    std::vector<std::string> stage_in;
+    std::vector<std::string> stage_out;
+    bool staged = false;                 // what goes there is there
+    bool fetched = false;                // what comes back is back
+    std::int64_t delivered[2] = {0, 0};  // bytes of output and errors that the relay has written
+    Withdrawal withdrawal = Withdrawal::kNone;
+    std::optional<Outcome> outcome;
+    std::optional<Time> waiting_since;  // pending there since
+    std::string token;                  // "west@INSTALLATION", the nomination under which it was sent
+
+    bool ended() const { return run.stage == RunStage::kFinished; }
+};
+
+nlohmann::json to_json(const Record& record);
+nlohmann::json to_json(const RemoteRun& run);
+Result<Record> read_record(const nlohmann::json& json);
+const char* stage_word(RunStage stage);
+
+}  // namespace weir::gateway

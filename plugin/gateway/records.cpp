@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/gateway/records.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include "plugin/actuate/file.h"
+
+namespace weir::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::size_t kKeptFinished = 100'000;  // in memory, the latest
+
+Result<void> append_line(const fs::path& file, const std::string& line) {
+    const int opened = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (opened < 0) return failure(file.string() + ": " + std::generic_category().message(errno));
+    const auto wrote = ::write(opened, line.data(), line.size());
+    const bool whole = wrote == static_cast<ssize_t>(line.size()) && ::fdatasync(opened) == 0;
+    const int code = errno;
+    // A line of which a part was written would hide the next one.
+    if (!whole && wrote > 0 && ::ftruncate(opened, ::lseek(opened, 0, SEEK_END) - wrote) != 0) {
+        // Readers pass over a line that is not whole.
+    }
+    ::close(opened);
+    if (!whole) return failure(file.string() + ": " + std::generic_category().message(code));
+    return {};
+}
+
+}  // namespace
+
+fs::path Records::file_of(std::uint32_t job) const {
+    return folder_ / "jobs" / (std::to_string(job) + ".json");
+}
+
+Result<Records> Records::open(const fs::path& folder) {
+    std::error_code failed;
+    fs::create_directories(folder / "jobs", failed);
+    if (failed) return failure(folder.string() + ": " + failed.message());
+    Records records(folder);
+    for (const auto& entry : fs::directory_iterator(folder / "jobs", failed)) {
+        if (entry.path().extension() != ".json") continue;
+        std::ifstream file(entry.path());
+        const json content = json::parse(file, nullptr, false);
+        auto record = read_record(content);
+        if (!record)
+            return failure(entry.path().string() + ": " + record.error().message +
+                           "; a copy of a job may be running by it: mend or move it away");
+        records.records_.emplace(record->run.job.value, std::move(*record));
+    }
+    if (failed) return failure(folder.string() + ": " + failed.message());
+    if (auto read = records.read_finished(); !read) return tl::make_unexpected(read.error());
+    records.catch_up();
+    return records;
+}
+
+Result<void> Records::read_finished() {
+    std::ifstream file(folder_ / "finished.jsonl");
+    std::string line;
+    while (std::getline(file, line)) {
+        const json content = json::parse(line, nullptr, false);
+        auto record = read_record(content);
+        if (!record)
+            continue;  // cut off by a crash: it is written again, since its job's file is still there
+        last_sequence_ = std::max(last_sequence_, record->run.sequence);
+        finished_.emplace_back(record->site, std::move(record->run));
+    }
+    if (finished_.size() > kKeptFinished)
+        finished_.erase(finished_.begin(), finished_.end() - static_cast<std::ptrdiff_t>(kKeptFinished));
+    return {};
+}
+
+// A copy whose end was noted just before this program was killed is not noted again.
+void Records::catch_up() {
+    for (auto& [job, record] : records_) {
+        if (record.ended() || record.run.remote_id == 0) continue;
+        const auto same = std::ranges::find_if(finished_, [&](const auto& entry) {
+            return entry.first == record.site && entry.second.job == record.run.job &&
+                   entry.second.remote_id == record.run.remote_id &&
+                   entry.second.submitted == record.run.submitted;
+        });
+        if (same != finished_.end()) record.run = same->second;
+    }
+}
+
+const Record* Records::find(std::uint32_t job) const {
+    const auto found = records_.find(job);
+    return found != records_.end() ? &found->second : nullptr;
+}
+
+Result<void> Records::put(const Record& record) {
+    const std::string text = to_json(record).dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+    if (auto written = actuate::replace_file(file_of(record.run.job.value), text, true); !written)
+        return written;
+    records_[record.run.job.value] = record;
+    return {};
+}
+
+Result<void> Records::finish(Record& record) {
+    Record done = record;
+    done.run.stage = RunStage::kFinished;
+    if (done.run.sequence != 0) {
+        record = done;
+        return put(record);
+    }
+    done.run.sequence = last_sequence_ + 1;
+    const std::string text = to_json(done).dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+    if (auto appended = append_line(folder_ / "finished.jsonl", text); !appended) return appended;
+    last_sequence_ = done.run.sequence;
+    finished_.emplace_back(done.site, done.run);
+    if (finished_.size() > kKeptFinished) finished_.erase(finished_.begin());
+    record = done;
+    return put(record);
+}
+
+Result<void> Records::forget(std::uint32_t job) {
+    std::error_code failed;
+    fs::remove(file_of(job), failed);
+    if (failed) return failure(file_of(job).string() + ": " + failed.message());
+    records_.erase(job);
+    return {};
+}
+
+std::vector<std::pair<std::string, RemoteRun>> Records::finished(std::uint64_t after,
+                                                                 std::size_t limit) const {
+    auto first = std::ranges::upper_bound(finished_, after, {},
+                                          [](const auto& entry) { return entry.second.sequence; });
+    const auto count = std::min(limit, static_cast<std::size_t>(finished_.end() - first));
+    return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include "plugin/gateway/record.h"
+#include "plugin/result.h"
+
+namespace weir::gateway {
+
+// A gateway's ledger: a folder with one file for each copy that is not settled, replaced as a whole and
+// synced, and one line for each that ended, appended and synced. Any process may be killed at any instant.
+class Records {
+  public:
+    // Reads what is there; creates the folder where it is missing. A file that cannot be read is a failure:
+    // what it says may be a copy that runs.
+    static Result<Records> open(const std::filesystem::path& folder);
+
+    const std::map<std::uint32_t, Record>& all() const { return records_; }
+    const Record* find(std::uint32_t job) const;
+
+    // On disk first, then in memory: where it fails nothing has changed.
+    Result<void> put(const Record& record);
+
+    // Notes how a copy ended, under the next sequence number, which is set in it; one that has a number keeps
+    // it.
+    Result<void> finish(Record& record);
+
+    // Once nobody will ask for it again.
+    Result<void> forget(std::uint32_t job);
+
+    // Those that ended with a sequence above `after`, in order, at most `limit`.
+    std::vector<std::pair<std::string, RemoteRun>> finished(std::uint64_t after, std::size_t limit) const;
+
+  private:
+    explicit Records(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    Result<void> read_finished();
+    void catch_up();
+    std::filesystem::path file_of(std::uint32_t job) const;
+
+    std::filesystem::path folder_;
+    std::map<std::uint32_t, Record> records_;
+    std::vector<std::pair<std::string, RemoteRun>> finished_;  // site and run, by sequence
+    std::uint64_t last_sequence_ = 0;
+};
+
+}  // namespace weir::gateway

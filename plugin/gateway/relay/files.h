@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugin/gateway/channel.h"
+#include "plugin/result.h"
+
+namespace weir::gateway {
+
+// A file of the user's to be sent, as it is called in the copy's folder.
+struct Outgoing {
+    std::string name;
+    Descriptor file;
+    std::int64_t size = 0;
+    bool executable = false;
+};
+
+// Files that a job stages in, one after the other, opened with the rights of this process. In folders nothing
+// is followed that leads out of them: links that do, and what is no file, are passed over and named in
+// `skipped`.
+class StageIn {
+  public:
+    // Paths are absolute, or relative to the working directory. The last part of each is its name in the
+    // copy's folder; a relative one keeps its path.
+    explicit StageIn(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+
+    // The next file; absent at the end. A failure names the path.
+    Result<std::optional<Outgoing>> next();
+    const std::vector<std::string>& skipped() const { return skipped_; }
+
+  private:
+    struct Pending {
+        std::string path;  // below the one that the user named; empty: that itself
+        std::string name;
+    };
+    Result<std::optional<Outgoing>> visit(const Pending& entry);
+
+    std::vector<std::string> paths_;
+    std::size_t next_path_ = 0;
+    Descriptor root_;  // of the path being walked
+    std::string root_path_;
+    std::vector<Pending> pending_;
+    std::vector<std::string> skipped_;
+};
+
+// A file that comes back: written beside its place and moved there once it is whole. What a run that was cut
+// left behind is gone on with.
+class Incoming {
+  public:
+    // `path` is relative to the working directory and does not lead out of it.
+    static Result<Incoming> create(const std::string& path, bool executable);
+
+    int file() const { return file_.get(); }
+    Result<std::int64_t> size() const;  // that is there already
+    Result<void> finish();
+
+  private:
+    Incoming(Descriptor folder, Descriptor file, std::string part, std::string name)
+        : folder_(std::move(folder)),
+          file_(std::move(file)),
+          part_(std::move(part)),
+          name_(std::move(name)) {}
+    Descriptor folder_;
+    Descriptor file_;
+    std::string part_;
+    std::string name_;
+};
+
+}  // namespace weir::gateway

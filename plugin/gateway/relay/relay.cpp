@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// weir-relay: stands in the place of a job's batch script on a gateway node, as the job's user. It runs
+// nothing of the user's and holds no credential; it opens the user's files and writes the output that the
+// gateway brings.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <iostream>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <thread>
+
+#include "plugin/gateway/channel.h"
+#include "plugin/gateway/relay/files.h"
+
+namespace {
+
+using namespace weir;
+using namespace weir::gateway;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kReconnect{500};
+constexpr std::chrono::seconds kAlive{5};
+constexpr std::chrono::seconds kFullPatience{60};  // for a local disk that is full
+constexpr std::array kForwarded{SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM};
+
+struct Options {
+    std::string socket;
+    int environment = -1;
+    std::uint32_t job = 0;
+    std::string node;
+    std::vector<std::string> script;  // and its arguments
+};
+
+// A line for the user, where his script's errors would stand.
+void say(const std::string& text) {
+    const std::string line = "weir: " + text + "\n";
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nobody else could be told
+}
+
+std::string contents_of(int file) {
+    std::string text;
+    std::array<char, 65536> part{};
+    off_t at = 0;
+    for (ssize_t got = 0; (got = ::pread(file, part.data(), part.size(), at)) > 0; at += got)
+        text.append(part.data(), static_cast<std::size_t>(got));
+    return text;
+}
+
+// The value of a variable in a block of NAME=VALUE, each ended by a zero byte.
+std::string variable(const std::string& block, const std::string& name) {
+    const std::string wanted = name + "=";
+    for (std::size_t at = 0; at < block.size();) {
+        const auto end = std::min(block.find('\0', at), block.size());
+        if (block.compare(at, wanted.size(), wanted) == 0)
+            return block.substr(at + wanted.size(), end - at - wanted.size());
+        at = end + 1;
+    }
+    return {};
+}
+
+std::vector<std::string> comma_list(const std::string& text) {
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find(',', at), text.size());
+        if (end > at) parts.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return parts;
+}
+
+bool same_file(int one, int other) {
+    struct stat first {};
+    struct stat second {};
+    return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+// Writes all of it, waiting for a while where there is no room. The number of bytes that could not be
+// written.
+std::size_t write_all(int file, const std::string& bytes) {
+    const auto deadline = Clock::now() + kFullPatience;
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t wrote = ::write(file, bytes.data() + done, bytes.size() - done);
+        if (wrote > 0) done += static_cast<std::size_t>(wrote);
+        if (wrote >= 0 || errno == EINTR) continue;
+        const bool may_pass = errno == ENOSPC || errno == EDQUOT || errno == EAGAIN;
+        if (!may_pass || Clock::now() > deadline) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    return bytes.size() - done;
+}
+
+class Relay {
+  public:
+    explicit Relay(Options options) : options_(std::move(options)) {
+        block_ = contents_of(options_.environment);
+        stage_in_ = comma_list(variable(block_, "SLURM_WEIR_STAGE_IN"));
+        // Output is appended to what an earlier run of the job left, if the user asked for that.
+        append_ = (::fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0;
+    }
+
+    int run(int signals);
+
+  private:
+    bool connect();
+    bool take(Message message);
+    void take_output(const Message& message);
+    void offer_next();
+    void create(const Message& message);
+    void close_file();
+    void pass_on(int signal);
+    void lost(const std::string& why);
+    bool answer(const json& what, const std::vector<int>& files = {});
+
+    Options options_;
+    std::string block_;
+    std::vector<std::string> stage_in_;
+    bool append_ = false;
+    std::optional<Channel> channel_;
+    Clock::time_point next_try_{};
+    Clock::time_point next_alive_{};
+    bool told_of_silence_ = false;
+    bool ran_before_ = false;
+    std::string name_;  // of the copy, as the gateway told
+    std::array<std::int64_t, 2> written_{0, 0};
+    std::array<std::size_t, 2> lost_bytes_{0, 0};
+    std::set<int> unsent_;  // signals
+    std::optional<StageIn> walk_;
+    std::optional<Incoming> incoming_;
+    std::optional<int> exit_;
+    int end_signal_ = 0;
+
+  public:
+    int end_signal() const { return end_signal_; }
+};
+
+void Relay::lost(const std::string& why) {
+    channel_.reset();
+    walk_.reset();
+    incoming_.reset();
+    next_try_ = Clock::now() + kReconnect;
+    if (!told_of_silence_) say("the gateway does not answer (" + why + "); waiting for it");
+    told_of_silence_ = true;
+}
+
+bool Relay::answer(const json& what, const std::vector<int>& files) {
+    if (!channel_) return false;
+    if (auto sent = channel_->send(what, {}, files); !sent) {
+        lost(sent.error().message);
+        return false;
+    }
+    return true;
+}
+
+bool Relay::connect() {
+    next_try_ = Clock::now() + kReconnect;
+    auto made = connect_to(options_.socket);
+    if (!made) {
+        lost(made.error().message);
+        return false;
+    }
+    const Descriptor script(::open(options_.script.front().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!script) {
+        say("the job's script cannot be read: " + std::generic_category().message(errno));
+        exit_ = 1;
+        return false;
+    }
+    std::array<char, 4096> directory{};
+    const char* here = ::getcwd(directory.data(), directory.size());
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    channel_.emplace(std::move(*made));
+    return answer(
+        {{"do", "run"},
+         {"version", 1},
+         {"job", options_.job},
+         {"node", options_.node},
+         {"arguments", std::vector<std::string>(options_.script.begin() + 1, options_.script.end())},
+         {"directory", here != nullptr ? here : ""},
+         {"one_output", same_file(STDOUT_FILENO, STDERR_FILENO)},
+         {"append", append_},
+         {"again", ran_before_},
+         {"name", name_},
+         {"written", {written_[0], written_[1]}},
+         {"stage_in", stage_in_},
+         {"stage_out", comma_list(variable(block_, "SLURM_WEIR_STAGE_OUT"))},
+         {"signals", std::vector<int>(unsent_.begin(), unsent_.end())}},
+        {script.get(), options_.environment});
+}
+
+void Relay::pass_on(int signal) {
+    unsent_.insert(signal);
+    if (channel_ && answer({{"do", "signal"}, {"number", signal}})) unsent_.erase(signal);
+}
+
+void Relay::take_output(const Message& message) {
+    const std::size_t stream = message.what.value("stream", 0) == 1 ? 1 : 0;
+    const auto offset = message.what.value("offset", std::int64_t{0});
+    if (offset == written_[stream] && !message.bytes.empty()) {
+        const std::size_t missing = write_all(stream == 1 ? STDERR_FILENO : STDOUT_FILENO, message.bytes);
+        lost_bytes_[stream] += missing;
+        written_[stream] += static_cast<std::int64_t>(message.bytes.size());
+    }
+    answer({{"do", "wrote"}, {"stream", stream}, {"offset", written_[stream]}});
+}
+
+void Relay::offer_next() {
+    auto next = walk_->next();
+    if (!next) {
+        answer({{"do", "in_error"}, {"text", next.error().message}});
+    } else if (!*next) {
+        answer({{"do", "in_end"}, {"skipped", walk_->skipped()}});
+    } else {
+        answer({{"do", "in"},
+                {"name", (*next)->name},
+                {"size", (*next)->size},
+                {"executable", (*next)->executable}},
+               {(*next)->file.get()});
+    }
+}
+
+void Relay::create(const Message& message) {
+    auto made = Incoming::create(message.what.value("name", ""), message.what.value("executable", false));
+    if (!made) {
+        answer({{"do", "out_error"}, {"text", made.error().message}});
+        return;
+    }
+    incoming_.emplace(std::move(*made));
+    const auto have = incoming_->size();
+    answer({{"do", "created"}, {"have", have ? *have : 0}}, {incoming_->file()});
+}
+
+void Relay::close_file() {
+    Result<void> finished = incoming_ ? incoming_->finish() : failure("no file is open");
+    incoming_.reset();
+    if (finished)
+        answer({{"do", "closed"}});
+    else
+        answer({{"do", "out_error"}, {"text", finished.error().message}});
+}
+
+// Whether the job goes on.
+bool Relay::take(Message message) {
+    const std::string kind = message.kind();
+    if (kind == "say") {
+        say(message.what.value("text", ""));
+    } else if (kind == "welcome") {
+        name_ = message.what.value("name", "");
+        written_[0] = message.what.value("output", written_[0]);
+        written_[1] = message.what.value("errors", written_[1]);
+        ran_before_ = true;
+        told_of_silence_ = false;
+        unsent_.clear();
+    } else if (kind == "output") {
+        take_output(message);
+    } else if (kind == "first_in") {
+        walk_.emplace(stage_in_);
+        offer_next();
+    } else if (kind == "next_in" && walk_) {
+        offer_next();
+    } else if (kind == "create") {
+        create(message);
+    } else if (kind == "close") {
+        close_file();
+    } else if (kind == "refused" || kind == "done") {
+        const std::string text = message.what.value("said", "");
+        if (!text.empty()) say(text);
+        for (const std::size_t missing : lost_bytes_)
+            if (missing > 0) say(std::to_string(missing) + " bytes of output could not be written here");
+        exit_ = kind == "refused" ? 1 : message.what.value("exit", 1);
+        end_signal_ = message.what.value("signal", 0);
+        answer({{"do", "bye"}});
+    }
+    return !exit_;
+}
+
+int Relay::run(int signals) {
+    while (!exit_) {
+        if (!channel_ && Clock::now() >= next_try_) connect();
+        if (exit_) break;
+        std::array<pollfd, 2> wanted{pollfd{signals, POLLIN, 0},
+                                     pollfd{channel_ ? channel_->descriptor() : -1, POLLIN, 0}};
+        ::poll(wanted.data(), wanted.size(), static_cast<int>(kReconnect.count()));
+        signalfd_siginfo got{};
+        while (::read(signals, &got, sizeof got) == sizeof got) pass_on(static_cast<int>(got.ssi_signo));
+        while (channel_ && !exit_) {
+            auto message = channel_->receive();
+            if (!message) {
+                lost(message.error().message);
+            } else if (!*message || !take(std::move(**message))) {
+                break;
+            }
+        }
+        if (channel_ && Clock::now() >= next_alive_) {
+            answer({{"do", "alive"}});
+            next_alive_ = Clock::now() + kAlive;
+        }
+    }
+    return *exit_;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    CLI::App app("Stands for a job at a gateway node; started by spank_weir, never by hand.");
+    app.add_option("--socket", options.socket)->required();
+    app.add_option("--environment-fd", options.environment)->required();
+    app.add_option("--job", options.job)->required();
+    app.add_option("--node", options.node)->required();
+    app.add_option("script", options.script)->required();
+    app.positionals_at_end();
+    CLI11_PARSE(app, argc, argv);
+
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t caught;
+    sigemptyset(&caught);
+    for (const int number : kForwarded) sigaddset(&caught, number);
+    ::sigprocmask(SIG_BLOCK, &caught, nullptr);
+    const int signals = ::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+
+    int status = 1;
+    int signal = 0;
+    try {
+        Relay relay(std::move(options));
+        status = relay.run(signals);
+        signal = relay.end_signal();
+    } catch (const std::exception& error) {
+        say(std::string("the relay failed: ") + error.what());
+    }
+    if (signal > 0) {
+        // As the copy ended.
+        ::signal(signal, SIG_DFL);
+        sigset_t one;
+        sigemptyset(&one);
+        sigaddset(&one, signal);
+        ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
+        ::raise(signal);
+    }
+    return status;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/gateway/report.h"
+
+#include <algorithm>
+
+namespace weir::gateway {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostFinished = 1000;
+
+std::int64_t seconds(Time time) {
+    return time.time_since_epoch().count();
+}
+
+json rooms(const SiteState& state) {
+    json list = json::array();
+    for (const SiteRoom& room : state.rooms)
+        list.push_back({{"nodes", room.nodes},
+                        {"cpus", room.cpus},
+                        {"memory", room.memory},
+                        {"gpu_type", room.gpu_type},
+                        {"gpus", room.gpus}});
+    return list;
+}
+
+// The middle one.
+std::int64_t typical(const std::deque<Duration>& waits) {
+    if (waits.empty()) return 0;
+    std::vector<Duration> sorted(waits.begin(), waits.end());
+    std::ranges::sort(sorted);
+    return sorted[sorted.size() / 2].count();
+}
+
+}  // namespace
+
+std::string report(Board& board, const std::string& host, const std::vector<std::string>& sites,
+                   std::uint64_t after) {
+    const std::scoped_lock hold(board.lock());
+    std::map<std::string, json> runs;
+    std::map<std::string, json> finished;
+    for (const auto& [job, record] : board.records().all())
+        if (!record.ended()) runs[record.site].push_back(to_json(record.run));
+    for (const auto& [site, run] : board.records().finished(after, kMostFinished))
+        finished[site].push_back(to_json(run));
+    json list = json::array();
+    for (const std::string& name : sites) {
+        const SiteState& state = board.site(name);
+        list.push_back({{"name", name},
+                        {"reachable", state.reachable},
+                        {"problem", state.problem},
+                        {"at", seconds(state.at)},
+                        {"round_trip_us", state.round_trip.count()},
+                        {"api", state.api},
+                        {"rooms", rooms(state)},
+                        {"bytes_per_second", state.bytes_per_second},
+                        {"failures", state.failures.size()},
+                        {"typical_wait", typical(state.waits)},
+                        {"runs", runs.contains(name) ? runs[name] : json::array()},
+                        {"finished", finished.contains(name) ? finished[name] : json::array()}});
+    }
+    const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+    const json all{{"version", 1}, {"at", seconds(now)}, {"host", host}, {"sites", std::move(list)}};
+    return all.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace weir::gateway

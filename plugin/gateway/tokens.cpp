@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/gateway/tokens.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "plugin/config/secret.h"
+#include "plugin/gateway/command.h"
+
+namespace weir::gateway {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCommandPatience{20};
+constexpr std::chrono::seconds kCommandRest{10};  // between two runs of it for one account
+
+}  // namespace
+
+Result<std::string> token_in(const std::string& text) {
+    constexpr std::string_view kBlanks = " \t\r\n";
+    constexpr std::string_view kName = "SLURM_JWT=";
+    const auto begin = text.find_first_not_of(kBlanks);
+    if (begin == std::string::npos) return failure("is empty");
+    std::string word = text.substr(begin, text.find_first_of(kBlanks, begin) - begin);
+    if (word.starts_with(kName)) word.erase(0, kName.size());
+    if (text.find_first_not_of(kBlanks, text.find_first_of(kBlanks, begin)) != std::string::npos)
+        return failure("holds more than one word where a token is expected");
+    for (const char c : word)
+        if (c < '!' || c > '~') return failure("holds a character that no token has");
+    if (word.empty()) return failure("is empty");
+    return word;
+}
+
+Result<void> Tokens::read_file(const std::string& account, Token& token) {
+    const std::string path = config::for_account(site_.token_file, account);
+    std::error_code failed;
+    const auto time = std::filesystem::last_write_time(path, failed);
+    if (!failed && !token.text.empty() && time == token.file_time) return {};
+    if (auto safe = config::check_secret(path); !safe) return safe;
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    auto word = token_in(text);
+    if (!word) return in_context(path, word.error());
+    token = Token{*word, Clock::now(), time, token.next_command, false};
+    return {};
+}
+
+Result<void> Tokens::renew(const std::string& account, Token& token) {
+    if (Clock::now() < token.next_command) return failure("the token command is not run again yet");
+    token.next_command = Clock::now() + kCommandRest;
+    std::vector<std::string> command;
+    command.reserve(site_.token_command.size());
+    for (const std::string& word : site_.token_command) command.push_back(config::for_account(word, account));
+    auto text = output_of(command, kCommandPatience);
+    if (!text) return in_context("token_command for " + account, text.error());
+    auto word = token_in(*text);
+    if (!word) return in_context("what token_command prints for " + account, word.error());
+    token.text = *word;
+    token.since = Clock::now();
+    token.stale = false;
+    return {};
+}
+
+Result<std::string> Tokens::of(const std::string& account) {
+    Token& token = tokens_[account];
+    const bool old = token.text.empty() || token.stale ||
+                     (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew);
+    Result<void> got;
+    if (!site_.token_file.empty() && (old || site_.token_command.empty())) got = read_file(account, token);
+    const bool still_old = token.text.empty() || token.stale || !got ||
+                           (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew);
+    if (still_old && !site_.token_command.empty()) got = renew(account, token);
+    if (token.text.empty())
+        return got ? failure("no token for " + account) : tl::make_unexpected(got.error());
+    return token.text;
+}
+
+bool Tokens::refused(const std::string& account) {
+    Token& token = tokens_[account];
+    token.stale = true;
+    return !site_.token_command.empty() && Clock::now() >= token.next_command;
+}
+
+}  // namespace weir::gateway

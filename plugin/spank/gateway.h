@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+extern "C" {
+#include <slurm/spank.h>
+}
+
+namespace weir::spank {
+
+// Of a gateway host plugstack.conf says `required spank_weir.so gateway=SOCKET relay=PROGRAM`. There the
+// relay takes the place of a job's batch script, and nothing else of any user's is started. In doubt nothing
+// is.
+
+// Whether plugstack.conf makes this host a gateway.
+bool on_gateway(int count, char** arguments);
+
+// Called before a step's processes are started: 0 for a batch script, an error for every other step.
+int admit(spank_t spank);
+
+// In the process that is about to become the batch script, as its user: becomes the relay. Returns only if
+// that fails, which it has then told; the process must end.
+void become_relay(spank_t spank, int count, char** arguments);
+
+}  // namespace weir::spank

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <cmath>
+
+#include "policies/overflow/tariff.h"
+#include "policies/overflow/work.h"
+
+namespace weir::policies::spill {
+namespace {
+
+constexpr std::int64_t kBytesASecondUnless = 50'000'000;  // where no file has moved yet
+constexpr Money kAbsurd{1'000'000'000 * kMicrosPerUnit};
+
+// What its whole time limit at home is at another type's speed.
+Duration run_at(const Work& work, const Job& job, const std::string& type) {
+    const double seconds = static_cast<double>(job.time_limit.count()) *
+                           training_speed(work.types, work.home_type(job)) / training_speed(work.types, type);
+    return Duration(static_cast<std::int64_t>(std::ceil(seconds - 1e-9)));
+}
+
+// GPUs and power, less what vouchers cover.
+Money price_of(const Work& work, const Terms& terms, const PlaceReport& place, Gpus gpus, Money gpu_hour) {
+    const GpuSeconds all = gpus * place.run;
+    Money price = cost(all - std::min(all, place.vouchers), gpu_hour);
+    if (!terms.power_included)
+        price = plus(price, power_cost(terms.power, place.gpu_type, gpus,
+                                       work.snapshot.at + place.wait + place.stage_in, place.run,
+                                       work.snapshot.utc_offset));
+    return price;
+}
+
+// The most that it can cost there, if it starts within the time that it may wait there and uses all of its
+// time limit.
+void reckon_worst(const Work& work, const SiteWork& there, const Job& job, Money gpu_hour, Quote& quote) {
+    const Terms& terms = there.site->terms;
+    const Gpus gpus = ask_of(job.request).all_gpus();
+    const GpuSeconds all = gpus * job.time_limit;
+    const Time at = work.snapshot.at;
+    const Time over = at + there.site->max_remote_wait + quote.place.stage_in + job.time_limit;
+    quote.shares = work.accounts.cover(*there.site, quote.place.gpu_type, job.account, all, over);
+    quote.place.vouchers = sum(quote.shares);
+    quote.place.worst = cost(all - quote.place.vouchers, gpu_hour);
+    if (!terms.power_included)
+        quote.place.worst =
+            plus(quote.place.worst, dearest_power_cost(terms.power, quote.place.gpu_type, gpus, at, over,
+                                                       job.time_limit, work.snapshot.utc_offset));
+}
+
+std::string too_dear(const Work& work, const OverflowRule& rule, const Job& job, Money worst) {
+    if (worst >= kAbsurd) return "what it could cost there is beyond all bounds";
+    if (job.overflow.max_cost && worst > *job.overflow.max_cost)
+        return "it could cost " + priced(work, worst) + " there, and its user allows " +
+               to_text(*job.overflow.max_cost);
+    return work.accounts.lacks(rule, worst);
+}
+
+}  // namespace
+
+Duration stage_in(const SiteWork& there, const Job& job) {
+    const std::int64_t bytes = job.overflow.stage_in.value_or(Bytes{}).value;
+    if (bytes <= 0) return {};
+    const bool known = there.look != nullptr && there.look->bytes_per_second > 0;
+    const std::int64_t rate = known ? there.look->bytes_per_second : kBytesASecondUnless;
+    return Duration((bytes - 1) / rate + 1);
+}
+
+PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
+                       const std::optional<Time>& forecast) {
+    const Time at = work.snapshot.at;
+    PlaceReport home;
+    home.place = "home";
+    home.gpu_type = work.home_type(job);
+    const Duration waited = job.eligible ? std::max(Duration{}, at - *job.eligible) : Duration{};
+    if (forecast && *forecast > at) {
+        home.wait = *forecast - at;
+        home.wait_from = "Slurm expects to start it at " + utc(*forecast);
+    } else if (waited > rule.unknown_wait) {
+        home.wait = waited;
+        home.wait_from = "Slurm has no forecast; as long again as it has waited";
+    } else {
+        home.wait = rule.unknown_wait;
+        home.wait_from = "Slurm has no forecast; unknown_wait of rule " + rule.name;
+    }
+    home.run = job.time_limit;
+    const Gpus gpus = ask_of(job.request).all_gpus();
+    const Money gpu_hour = work.policy.home.gpu_hour.of(home.gpu_type).value_or(Money{});
+    home.price = price_of(work, work.policy.home, home, gpus, gpu_hour);
+    home.time = cost(gpus * home.takes(), rule.value_of_time);
+    return home;
+}
+
+Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job) {
+    Quote quote;
+    PlaceReport& place = quote.place;
+    place.place = there.site->name;
+    place.excluded = why_not_there(there, rule, job);
+    if (!place.excluded.empty()) return quote;
+    place.gpu_type = job.request.gpu_type.empty() ? there.gpu_types.front() : job.request.gpu_type;
+    place.wait = there.look->typical_wait;
+    place.wait_from = "what jobs sent there lately have waited";
+    place.stage_in = stage_in(there, job);
+    place.run = run_at(work, job, place.gpu_type);
+    const Gpus gpus = ask_of(job.request).all_gpus();
+    const Money gpu_hour = there.site->terms.gpu_hour.of(place.gpu_type).value_or(Money{});
+    reckon_worst(work, there, job, gpu_hour, quote);
+    place.price = price_of(work, there.site->terms, place, gpus, gpu_hour);
+    place.time = cost(gpus * place.takes(), rule.value_of_time);
+    const Ask ask = ask_of(job.request);
+    quote.reckoned = true;
+    if (there.more <= 0) {
+        place.excluded = there.throttle;
+    } else if (!there.there.fits(ask)) {
+        place.excluded = "it is too large for what is free there now";
+    } else if (!there.here.fits(ask)) {
+        place.excluded = "no gateway node of it has room for it now";
+    } else {
+        place.excluded = too_dear(work, rule, job, place.worst);
+        quote.dear = !place.excluded.empty();
+    }
+    return quote;
+}
+
+}  // namespace weir::policies::spill

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+
+#include "policies/overflow/overflow.h"
+#include "policies/overflow/work.h"
+
+namespace weir::policies {
+namespace spill {
+namespace {
+
+std::string stage_there(const RemoteRun& run) {
+    switch (run.stage) {
+    case RunStage::kStaging:
+        return "its files are on the way there";
+    case RunStage::kSubmitting:
+        return "the site is being asked to take it";
+    case RunStage::kWaiting:
+        return "it waits there";
+    case RunStage::kRunning:
+        return "it runs there";
+    case RunStage::kFetching:
+        return "it has ended there; its output and files are on the way back";
+    case RunStage::kWithdrawing:
+        return "it is being taken back from there";
+    case RunStage::kInDoubt:
+        return "whether it runs there cannot be told, so it is held";
+    case RunStage::kFinished:
+        break;
+    }
+    return "it has ended there";
+}
+
+// Of a job that occupies a site's gateway.
+std::vector<std::string> say_of_run(const Snapshot& snapshot, const Job& job, const std::string& site) {
+    const SiteLook* look = snapshot.site(site);
+    if (look == nullptr) return {"it runs by site " + site + ", whose gateway has not been heard of yet"};
+    const auto run = std::ranges::find(look->runs, job.id, &RemoteRun::job);
+    if (run == look->runs.end())
+        return {"it has been sent to site " + site + ", whose gateway does not tell of it yet"};
+    std::string said = "it has been sent to site " + site;
+    if (run->remote_id != 0)
+        said += ", where it is job " + std::to_string(run->remote_id) + " of " + run->remote_user;
+    said += "; " + stage_there(*run);
+    std::vector<std::string> all{said};
+    if (!run->said.empty()) all.push_back("the site's gateway says: " + run->said);
+    if (!look->gateway_answers) all.push_back("that gateway does not answer now, so this may be old");
+    return all;
+}
+
+std::string partitions_of(const Snapshot& snapshot, const Job& job) {
+    std::string names;
+    for (const PartitionIndex index : job.partitions)
+        names += (names.empty() ? "" : ",") + snapshot.partitions[index].name;
+    return names;
+}
+
+// Of one that no comparison is reported of.
+std::string say_why_none(const Snapshot& snapshot, const OverflowPolicy& policy, const Work& work,
+                         const Job& job) {
+    const OverflowRule* rule = work.rule_of(job);
+    const bool asked = job.overflow.wish && *job.overflow.wish != OverflowWish::kNever;
+    if (rule == nullptr)
+        return asked ? "it may run elsewhere, says its user, but no overflow rule of weir.yaml covers "
+                       "partition " +
+                           partitions_of(snapshot, job)
+                     : "";
+    if (rule->forbidden) return asked ? "rule " + rule->name + " forbids it to run elsewhere" : "";
+    if (wish_of(*rule, job) == OverflowWish::kNever)
+        return policy.sites.empty()
+                   ? ""
+                   : "it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)";
+    const std::string why = why_not(job);
+    return "it is not sent elsewhere: " +
+           (why.empty() ? std::string("more urgent jobs are looked at first") : why);
+}
+
+std::string say_of_place(const Work& work, const PlaceReport& place) {
+    const std::string figures = "done in " + to_text(place.takes()) + " for " + priced(work, place.price) +
+                                ", " + to_text(place.total()) + " with its time";
+    if (place.place == "home") return "at home it would be " + figures + ": " + place.wait_from;
+    if (place.excluded.empty())
+        return "at site " + place.place + " it would be " + figures + ", and cost " + to_text(place.worst) +
+               " at most";
+    return "not at site " + place.place + ": " + place.excluded;
+}
+
+}  // namespace
+}  // namespace spill
+
+std::vector<std::string> explain_overflow(const Snapshot& snapshot, const OverflowPolicy& policy,
+                                          const Plan& plan, const Job& job) {
+    using namespace spill;
+    if (const std::string& site = site_of(snapshot, job); !site.empty())
+        return say_of_run(snapshot, job, site);
+    if (job.state != JobState::kPending || policy.rules.empty()) return {};
+    std::vector<std::string> said;
+    for (const Nomination& one : snapshot.ledger.overflow.nominations)
+        if (one.job == job.id && one.label == job.label && waits(one, job))
+            said.push_back("Weir lets it start at site " + one.site + ", too: " + one.why);
+    const auto told = std::ranges::find_if(plan.overflow.comparisons, [&](const Comparison& one) {
+        return one.job == job.id && one.label == job.label;
+    });
+    Plan scratch;
+    const GpuTypeTable no_types;
+    const Work work(snapshot, policy, no_types, true, scratch);
+    if (told != plan.overflow.comparisons.end()) {
+        said.push_back((told->chosen.empty() ? "it is not sent elsewhere now: "
+                                             : "Weir would let it start at site " + told->chosen + ": ") +
+                       told->why);
+        for (const PlaceReport& place : told->places) said.push_back(say_of_place(work, place));
+    } else if (said.empty()) {
+        if (std::string why = say_why_none(snapshot, policy, work, job); !why.empty())
+            said.push_back(std::move(why));
+    }
+    return said;
+}
+
+}  // namespace weir::policies

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "policies/overflow/work.h"
+
+namespace weir::policies::spill {
+namespace {
+
+constexpr std::size_t kLookedAt = 1000;  // jobs, the most urgent ones
+constexpr std::size_t kReported = 200;   // comparisons
+constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
+constexpr std::size_t kTasks = 1000;     // of one array at a time
+
+// A pending job that may overflow.
+struct Candidate {
+    const Job* job;
+    const OverflowRule* rule;
+};
+
+bool starts_soon_at_home(const Job& job, Time at) {
+    if (job.expected_start) return *job.expected_start <= at + kSoon;
+    const bool untried = job.reason.empty() || job.reason == "None";
+    return untried && job.eligible && at - *job.eligible < kSoon;
+}
+
+std::string takes_and_costs(const Work& work, const PlaceReport& place) {
+    return "is done in " + to_text(place.takes()) + " for " + priced(work, place.price) +
+           (place.vouchers.value > 0
+                ? " and " + std::to_string(place.vouchers.value / 3600) + " GPU-hours of vouchers"
+                : "") +
+           " (" + to_text(place.total()) + " with its time)";
+}
+
+// One job that is compared, and nominated if it is time.
+class Choice {
+  public:
+    Choice(Work& work, const Candidate& candidate, const std::vector<Leaning>& before,
+           std::vector<Leaning>& after)
+        : w_(work), job_(*candidate.job), rule_(*candidate.rule), before_(before), after_(after) {}
+
+    Comparison run() {
+        told_.job = job_.id;
+        told_.label = job_.label;
+        told_.rule = rule_.name;
+        const PlaceReport home = home_place(w_, rule_, job_, job_.expected_start);
+        told_.places.push_back(home);
+        for (SiteWork& there : w_.sites) {
+            quotes_.push_back(quote(w_, there, rule_, job_));
+            told_.places.push_back(quotes_.back().place);
+        }
+        choose(home);
+        return std::move(told_);
+    }
+
+  private:
+    bool prefers() const { return wish_of(rule_, job_) == OverflowWish::kPrefer; }
+
+    bool better(const PlaceReport& place, const PlaceReport& home) const {
+        return prefers() || static_cast<double>(place.total().value) <=
+                                static_cast<double>(home.total().value) * (1 - rule_.better);
+    }
+
+    // Since when it has been better there.
+    Time since(const std::string& site) {
+        const auto key = std::tie(job_.id, site);
+        const auto key_of = [](const Leaning& one) { return std::tie(one.job, one.site); };
+        const auto place = std::ranges::lower_bound(before_, key, {}, key_of);
+        const bool known = place != before_.end() && key_of(*place) == key;
+        after_.push_back({job_.id, site, known ? place->since : w_.snapshot.at});
+        return after_.back().since;
+    }
+
+    void choose(const PlaceReport& home) {
+        const Quote* best = nullptr;   // of those where it can go now
+        const Quote* found = nullptr;  // of all that have figures
+        Time best_since{};
+        for (const Quote& one : quotes_) {
+            if (!one.reckoned) continue;
+            if (found == nullptr || one.place.total() < found->place.total()) found = &one;
+            if (!better(one.place, home)) continue;
+            const Time from = since(one.place.place);
+            if (!one.place.excluded.empty()) continue;
+            if (best != nullptr && best->place.total() <= one.place.total()) continue;
+            best = &one;
+            best_since = from;
+        }
+        const Time at = w_.snapshot.at;
+        if (const JobRest* rest = resting()) {
+            told_.why = "it is left alone for another " + to_text(rest->until - at) + ": " + rest->why;
+        } else if (best == nullptr) {
+            told_.why = why_stays(found, home);
+        } else if (starts_soon_at_home(job_, at)) {
+            told_.why = "it is about to start at home";
+        } else if (!prefers() && at - best_since < rule_.stay) {
+            told_.why = best->place.place + " is better for it, and must be so for another " +
+                        to_text(rule_.stay - (at - best_since));
+        } else {
+            send(*best, home);
+        }
+    }
+
+    const JobRest* resting() const {
+        const auto& rests = w_.memory().rests;
+        const auto found = std::ranges::find_if(
+            rests, [&](const JobRest& one) { return one.job == job_.id && one.label == job_.label; });
+        return found != rests.end() ? &*found : nullptr;
+    }
+
+    std::string why_stays(const Quote* found, const PlaceReport& home) const {
+        if (found != nullptr && !found->place.excluded.empty())
+            return found->place.place + ": " + found->place.excluded;
+        if (found != nullptr)
+            return "at " + found->place.place + " it " + takes_and_costs(w_, found->place) + ", at home it " +
+                   takes_and_costs(w_, home) + ": not better by " +
+                   std::to_string(static_cast<int>(rule_.better * 100 + 0.5)) + "%";
+        if (quotes_.size() == 1) return quotes_.front().place.place + ": " + quotes_.front().place.excluded;
+        return "no site takes it";
+    }
+
+    void send(const Quote& best, const PlaceReport& home) {
+        told_.chosen = best.place.place;
+        told_.why = "at " + best.place.place + " it " + takes_and_costs(w_, best.place) + ", at home it " +
+                    takes_and_costs(w_, home) + " (" + home.wait_from + ")";
+        if (w_.frozen || !acts(rule_) || w_.memory().installation.empty()) return;
+        SiteWork& there = *w_.site(best.place.place);
+        Quote now = best;
+        int sent = 0;
+        for (const std::string& label : labels()) {
+            if (sent > 0) now = quote(w_, there, rule_, job_);
+            if (!now.place.excluded.empty()) break;
+            nominate(there, now, label);
+            ++sent;
+        }
+    }
+
+    // Its own, or those of its tasks that may start and are not nominated yet.
+    std::vector<std::string> labels() const {
+        if (job_.label.find('[') == std::string::npos) return {job_.label};
+        const std::string array = job_.label.substr(0, job_.label.find('_') + 1);
+        const auto most = std::min(kTasks, static_cast<std::size_t>(std::max(1, job_.count)));
+        std::vector<std::string> labels;
+        for (const int task : first_tasks(job_.label, most + w_.memory().nominations.size())) {
+            const std::string label = array + std::to_string(task);
+            if (labels.size() == most) break;
+            if (find_nomination(w_.memory(), job_.id, label) == nullptr && !rests(label))
+                labels.push_back(label);
+        }
+        return labels;
+    }
+
+    bool rests(const std::string& label) const {
+        return std::ranges::any_of(
+            w_.memory().rests, [&](const JobRest& one) { return one.job == job_.id && one.label == label; });
+    }
+
+    void nominate(SiteWork& there, const Quote& quote, const std::string& label) {
+        Nomination one;
+        one.job = job_.id;
+        one.submitted = job_.submitted;
+        one.label = label;
+        one.user = job_.user;
+        one.site = there.site->name;
+        one.partition = there.site->partition;
+        one.home = w_.home_of(job_);
+        one.budget = rule_.name;
+        one.since = w_.snapshot.at;
+        one.restarts = job_.restarts;
+        one.limit = job_.time_limit;
+        one.home_start = job_.expected_start;
+        one.worst = quote.place.worst;
+        one.vouchers = quote.shares;
+        one.why = told_.why;
+        w_.accounts.set_aside(one);
+        const Ask ask = ask_of(job_.request);
+        there.there.take(ask);
+        there.here.take(ask);
+        --there.more;
+        w_.step(job_, nominate_step(w_, one, job_), one.why);
+        set_nomination(w_.memory(), std::move(one));
+    }
+
+    Work& w_;
+    const Job& job_;
+    const OverflowRule& rule_;
+    const std::vector<Leaning>& before_;
+    std::vector<Leaning>& after_;
+    std::vector<Quote> quotes_;
+    Comparison told_;
+};
+
+std::vector<Candidate> candidates(const Work& work) {
+    std::vector<Candidate> found;
+    for (const Job& job : work.snapshot.jobs) {
+        if (job.state != JobState::kPending) continue;
+        const OverflowRule* rule = work.rule_of(job);
+        if (rule == nullptr || wish_of(*rule, job) == OverflowWish::kNever || !why_not(job).empty()) continue;
+        if (find_nomination(work.memory(), job.id, job.label) == nullptr) found.push_back({&job, rule});
+    }
+    return found;
+}
+
+}  // namespace
+
+void nominate(Work& work) {
+    std::vector<Candidate> found = candidates(work);
+    const std::size_t most = std::min(kLookedAt, found.size());
+    std::ranges::partial_sort(
+        found, found.begin() + static_cast<std::ptrdiff_t>(most), [](const Candidate& a, const Candidate& b) {
+            return std::tie(b.job->priority, a.job->id) < std::tie(a.job->priority, b.job->id);
+        });
+    work.report().not_looked_at = static_cast<int>(found.size() - most);
+    found.resize(most);
+    const std::vector<Leaning> before = std::move(work.memory().leanings);
+    std::vector<Leaning> after;
+    for (const Candidate& one : found) {
+        Comparison told = Choice(work, one, before, after).run();
+        if (work.report().comparisons.size() < kReported)
+            work.report().comparisons.push_back(std::move(told));
+    }
+    std::ranges::sort(after, {}, [](const Leaning& one) { return std::tie(one.job, one.site); });
+    work.memory().leanings = std::move(after);
+}
+
+}  // namespace weir::policies::spill

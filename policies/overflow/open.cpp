@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <set>
+
+#include "policies/overflow/work.h"
+
+namespace weir::policies::spill {
+namespace {
+
+constexpr Duration kFresh = std::chrono::minutes(2);  // what is known of a site holds for so long
+constexpr int kFailures = 3;                          // lately: then one job at a time
+
+std::string problem_of(const Work& work, const SiteWork& there) {
+    const auto because = [](const std::string& what, const std::string& why) {
+        return why.empty() ? what : what + ": " + why;
+    };
+    if (there.partition == nullptr) return "there is no partition " + there.site->partition;
+    if (!there.partition->up) return "partition " + there.site->partition + " is down";
+    if (there.look == nullptr) return "its gateway has not been heard of yet";
+    if (!there.look->gateway_answers) return because("its gateway does not answer", there.look->problem);
+    if (!there.look->reachable) return because("it does not answer its gateway", there.look->problem);
+    const Duration age = work.snapshot.at - there.look->at;
+    if (age > kFresh) return "it has not answered its gateway for " + to_text(age);
+    return {};
+}
+
+bool takes_jobs(const Node& node) {
+    return node.state == NodeState::kUp && node.reservation.empty();
+}
+
+void open_gateway(const Work& work, SiteWork& there) {
+    std::set<std::string> types;
+    for (const NodeIndex index : there.partition->nodes) {
+        const Node& node = work.snapshot.nodes[index];
+        for (const GpuPool& pool : node.gpus)
+            if (pool.total > 0 && node.state != NodeState::kDown) types.insert(pool.type);
+        if (!takes_jobs(node)) continue;
+        for (SiteRoom& room : rooms_of(node)) there.here.add(std::move(room));
+    }
+    there.gpu_types.assign(types.begin(), types.end());
+}
+
+// What a job that runs on gateway nodes will take at the site.
+Ask ask_of_running(const Job& job) {
+    Ask ask;
+    ask.nodes = std::max(1, static_cast<int>(job.nodes.size()));
+    ask.cpus = std::max(1, job.cpus / ask.nodes);
+    ask.memory = job.memory / ask.nodes;
+    ask.gpus = static_cast<int>(job.gpus.value) / ask.nodes;
+    ask.gpu_type = job.gpu_type;
+    return ask;
+}
+
+// Jobs that have been sent and do not run there yet take room that the site still counts as free.
+int take_room_of_sent(const Work& work, SiteWork& there) {
+    int waiting = 0;
+    for (const RemoteRun& run : there.look->runs) {
+        const bool on_its_way = run.stage == RunStage::kStaging || run.stage == RunStage::kSubmitting ||
+                                run.stage == RunStage::kWaiting;
+        if (!on_its_way || run.withdrawn) continue;
+        ++waiting;
+        const Job* job = work.snapshot.job(run.job);
+        if (job != nullptr && !job->nodes.empty()) there.there.take(ask_of_running(*job));
+    }
+    // Those that have just started here, too, and that the gateway does not tell of yet.
+    for (const Nomination& one : work.memory().nominations) {
+        if (one.site != there.site->name || !one.started_with || one.settled || one.back) continue;
+        const auto& runs = there.look->runs;
+        if (std::ranges::find(runs, one.job, &RemoteRun::job) != runs.end()) continue;
+        const Job* job = work.snapshot.job(one.job);
+        if (job == nullptr || job->nodes.empty()) continue;
+        ++waiting;
+        there.there.take(ask_of_running(*job));
+    }
+    return waiting;
+}
+
+void throttle(SiteWork& there, int waiting) {
+    const SiteLook& look = *there.look;
+    const auto limit = [&](int more, std::string why) {
+        if (more >= there.more) return;
+        there.more = std::max(0, more);
+        there.throttle = std::move(why);
+    };
+    limit(there.site->max_jobs - static_cast<int>(look.runs.size()),
+          "it has " + std::to_string(look.runs.size()) + " jobs from here, and max_jobs is " +
+              std::to_string(there.site->max_jobs));
+    if (look.failures >= kFailures)
+        limit(1 - waiting, std::to_string(look.failures) +
+                               " submissions there have failed lately, so one job at a time goes there");
+    if (2 * look.typical_wait > there.site->max_remote_wait)
+        limit(1 - waiting, "jobs sent there lately have waited " + to_text(look.typical_wait) +
+                               " there, so one goes there when none waits");
+}
+
+}  // namespace
+
+void open_sites(Work& work) {
+    for (SiteWork& there : work.sites) {
+        there.problem = problem_of(work, there);
+        if (there.partition != nullptr) open_gateway(work, there);
+        if (there.look == nullptr) continue;
+        there.latency = std::max<std::chrono::microseconds>(there.site->latency, there.look->round_trip);
+        for (const SiteRoom& room : there.look->rooms) there.there.add(room);
+        throttle(there, take_room_of_sent(work, there));
+    }
+}
+
+}  // namespace weir::policies::spill

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "policies/overflow/tariff.h"
+#include "policies/overflow/work.h"
+
+namespace weir::policies::spill {
+namespace {
+
+constexpr Duration kForgotten = std::chrono::days(7);  // a gateway that is silent for so long
+constexpr std::int64_t kDaysKept = 93;                 // of spending
+
+// A task's job has an id of its own once Slurm has split it off its array.
+bool is_of(const RemoteRun& run, const Nomination& nomination) {
+    const bool task = nomination.label.find('_') != std::string::npos;
+    return (task || run.job == nomination.job) && run.label == nomination.label &&
+           run.user == nomination.user && run.restarts >= nomination.restarts;
+}
+
+template <class List, class Same>
+auto& entry_of(List& list, Same same, typename List::value_type fresh) {
+    const auto found = std::ranges::find_if(list, same);
+    return found != list.end() ? *found : list.emplace_back(std::move(fresh));
+}
+
+// Puts what one run has cost into the sums.
+class Settling {
+  public:
+    Settling(Work& work, const Site& site) : w_(work), site_(site) {}
+
+    void take(const RemoteRun& run) {
+        Nomination* nomination = nullptr;
+        for (Nomination& one : w_.memory().nominations)
+            if (!one.settled && one.site == site_.name && is_of(run, one)) nomination = &one;
+        const Duration ran =
+            run.started && run.ended ? std::max(Duration{}, *run.ended - *run.started) : Duration{};
+        const GpuSeconds work = Gpus{run.gpus} * ran;
+        const GpuSeconds covered =
+            nomination != nullptr ? use_vouchers(*nomination, run, work) : GpuSeconds{};
+        const Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
+        note(nomination != nullptr ? nomination->budget : first_rule(), run.ended.value_or(w_.snapshot.at),
+             spent, work);
+        if (nomination == nullptr) return;
+        nomination->settled = true;
+        nomination->worst = {};
+        nomination->vouchers.clear();
+    }
+
+  private:
+    // Of those that were set aside, as far as they apply to what it really ran on.
+    GpuSeconds use_vouchers(const Nomination& nomination, const RemoteRun& run, GpuSeconds work) {
+        GpuSeconds covered;
+        for (const VoucherShare& share : nomination.vouchers) {
+            const auto voucher = std::ranges::find(site_.vouchers, share.voucher, &Voucher::name);
+            if (voucher != site_.vouchers.end() && !voucher->gpus.empty() &&
+                std::ranges::find(voucher->gpus, run.gpu_type) == voucher->gpus.end())
+                continue;
+            const GpuSeconds part = std::min(share.amount, work - covered);
+            if (part.value <= 0) continue;
+            entry_of(
+                w_.memory().vouchers,
+                [&](const VoucherUse& use) { return use.site == site_.name && use.voucher == share.voucher; },
+                {site_.name, share.voucher, {}})
+                .used += part;
+            covered += part;
+        }
+        return covered;
+    }
+
+    Money price_of(const RemoteRun& run, Duration ran, GpuSeconds paid, const Nomination* nomination) const {
+        const auto gpu_hour = site_.terms.gpu_hour.of(run.gpu_type);
+        // weir.yaml no longer names its price: as much as was set aside.
+        if (!gpu_hour && paid.value > 0) return nomination != nullptr ? nomination->worst : Money{};
+        Money price = cost(paid, gpu_hour.value_or(Money{}));
+        if (!site_.terms.power_included)
+            price = plus(price, power_cost(site_.terms.power, run.gpu_type, Gpus{run.gpus}, *run.started, ran,
+                                           w_.snapshot.utc_offset));
+        return price;
+    }
+
+    std::string first_rule() const {
+        for (const OverflowRule& rule : w_.policy.rules)
+            if (rule.sites.empty() || std::ranges::find(rule.sites, site_.name) != rule.sites.end())
+                return rule.name;
+        return {};
+    }
+
+    void note(const std::string& budget, Time ended, Money spent, GpuSeconds work) {
+        const std::int64_t day = local_day(ended, w_.snapshot.utc_offset);
+        Spending& spending =
+            entry_of(w_.memory().spendings,
+                     [&](const Spending& one) {
+                         return one.budget == budget && one.site == site_.name && one.day == day;
+                     },
+                     {budget, site_.name, day, {}, {}});
+        spending.spent = plus(spending.spent, spent);
+        spending.work += work;
+    }
+
+    Work& w_;
+    const Site& site_;
+};
+
+void settle_site(Work& work, const SiteWork& site) {
+    if (site.look == nullptr || site.look->finished.empty()) return;
+    Settled& settled =
+        entry_of(work.memory().settled, [&](const Settled& one) { return one.site == site.site->name; },
+                 {site.site->name, 0});
+    for (const RemoteRun& run : site.look->finished) {
+        if (run.sequence <= settled.sequence) continue;
+        Settling(work, *site.site).take(run);
+        settled.sequence = run.sequence;
+    }
+}
+
+// What becomes of one nomination by what is seen of its job and its run. Returns whether it is kept.
+class Following {
+  public:
+    Following(Work& work, Nomination& nomination)
+        : w_(work), n_(nomination), job_(work.job_of(nomination)), site_(work.site(nomination.site)) {}
+
+    bool run() {
+        if (job_ != nullptr && job_->label == n_.label) n_.job = job_->id;  // split off its array
+        if (job_ == nullptr || n_.back) return n_.settled ? false : await_end();
+        if (job_->state == JobState::kPending) return pending();
+        if (site_of(w_.snapshot, *job_) == n_.site) {
+            n_.started_with = job_->restarts;
+            n_.confirmed = true;
+            n_.gone.reset();
+            return true;
+        }
+        return elsewhere();
+    }
+
+  private:
+    bool pending() {
+        if (waits(n_, *job_) && !n_.settled) {
+            n_.gone.reset();
+            return true;
+        }
+        // It has been there, or may have been between two looks.
+        if (!n_.started_with) n_.started_with = n_.restarts;
+        if (!n_.settled && live_run(w_, n_) != nullptr) {
+            n_.gone.reset();
+            return true;
+        }
+        if (n_.settled || withdrawn() || !await_end()) {
+            if (!n_.settled && !withdrawn()) forgo();
+            const OverflowRule* rule = w_.rule(n_.budget);
+            const std::string why = "it has come back from " + n_.site;
+            take_back(w_, n_, *job_, {why, why, rule != nullptr ? rule->stay : Duration{}});
+        }
+        return true;
+    }
+
+    // It runs at home, or at another site.
+    bool elsewhere() {
+        if (job_->state == JobState::kRunning && !job_->nominated.empty()) {
+            const std::string why = "it has started in " + here();
+            take_back(w_, n_, *job_, {why, why, {}});
+            return true;
+        }
+        if (!n_.started_with || n_.settled) return false;
+        n_.back = true;
+        return true;
+    }
+
+    std::string here() const {
+        return job_->partitions.empty()
+                   ? "another partition"
+                   : "partition " + w_.snapshot.partitions[job_->partitions.front()].name;
+    }
+
+    const RemoteRun* any_run() const {
+        if (site_ == nullptr || site_->look == nullptr) return nullptr;
+        const auto found =
+            std::ranges::find_if(site_->look->runs, [&](const RemoteRun& run) { return is_of(run, n_); });
+        return found != site_->look->runs.end() ? &*found : nullptr;
+    }
+
+    bool withdrawn() const {
+        const RemoteRun* run = any_run();
+        return run != nullptr && run->withdrawn;
+    }
+
+    // Whether its gateway may yet tell of a run. What is set aside stays so until then.
+    bool await_end() {
+        if (!n_.gone) n_.gone = w_.snapshot.at;
+        if (any_run() != nullptr) {
+            n_.gone = w_.snapshot.at;
+            return true;
+        }
+        if (w_.snapshot.at - *n_.gone >= kForgotten) return false;
+        const bool told = site_ != nullptr && site_->look != nullptr && site_->look->gateway_answers &&
+                          site_->look->heard > *n_.gone;
+        return !told;
+    }
+
+    // There was no run, so nothing is to be settled.
+    void forgo() {
+        n_.settled = true;
+        n_.worst = {};
+        n_.vouchers.clear();
+    }
+
+    Work& w_;
+    Nomination& n_;
+    const Job* job_;
+    const SiteWork* site_;
+};
+
+}  // namespace
+
+const RemoteRun* live_run(const Work& work, const Nomination& nomination) {
+    const SiteLook* look = work.snapshot.site(nomination.site);
+    if (look == nullptr) return nullptr;
+    const auto found = std::ranges::find_if(look->runs, [&](const RemoteRun& run) {
+        return is_of(run, nomination) && !run.withdrawn && run.stage != RunStage::kWithdrawing &&
+               run.stage != RunStage::kFinished;
+    });
+    return found != look->runs.end() ? &*found : nullptr;
+}
+
+bool waits(const Nomination& nomination, const Job& job) {
+    return job.state == JobState::kPending && !nomination.started_with && !nomination.back &&
+           job.restarts == nomination.restarts;
+}
+
+void settle(Work& work) {
+    Overflow& memory = work.memory();
+    for (const SiteWork& site : work.sites) settle_site(work, site);
+    std::vector<Nomination> kept;
+    kept.reserve(memory.nominations.size());
+    for (Nomination& one : memory.nominations)
+        if (Following(work, one).run()) kept.push_back(std::move(one));
+    memory.nominations = std::move(kept);
+    std::ranges::sort(memory.nominations, {},
+                      [](const Nomination& one) { return std::tie(one.job, one.label); });
+    const std::int64_t oldest = local_day(work.snapshot.at, work.snapshot.utc_offset) - kDaysKept;
+    std::erase_if(memory.spendings, [&](const Spending& one) { return one.day < oldest; });
+    std::ranges::sort(memory.spendings, {},
+                      [](const Spending& one) { return std::tie(one.budget, one.site, one.day); });
+    std::ranges::sort(memory.vouchers, {},
+                      [](const VoucherUse& one) { return std::tie(one.site, one.voucher); });
+    std::ranges::sort(memory.settled, {}, &Settled::site);
+    std::erase_if(memory.rests, [&](const JobRest& rest) { return rest.until <= work.snapshot.at; });
+    work.accounts = Accounts(work.policy, memory, work.snapshot.at, work.snapshot.utc_offset);
+}
+
+}  // namespace weir::policies::spill
