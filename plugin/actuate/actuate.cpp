@@ -23,6 +23,27 @@ Result<std::optional<slurm::JobWhereabouts>> find_on(JobId job, const std::strin
     return std::move(*found);
 }
 
+// Whether a job's partitions, with commas between, are those that a nomination counts on, with or without the
+// site's.
+bool as_expected(const std::string& partitions, const Nominate& step) {
+    std::vector<std::string> now;
+    for (std::size_t from = 0; from <= partitions.size();) {
+        const std::size_t end = std::min(partitions.find(',', from), partitions.size());
+        now.push_back(partitions.substr(from, end - from));
+        from = end + 1;
+    }
+    std::vector<std::string> wanted = step.partitions;
+    for (auto* list : {&now, &wanted}) {
+        std::erase(*list, step.partition);
+        std::ranges::sort(*list);
+    }
+    return now == wanted;
+}
+
+std::chrono::minutes minutes_of(Duration limit) {
+    return std::chrono::ceil<std::chrono::minutes>(limit);
+}
+
 class Taker {
   public:
     Taker(const Snapshot& snapshot, const Rules& rules, void (*between)())
@@ -148,6 +169,42 @@ class Taker {
         change.start_soon = job->pending;
         if (!step.told.empty())
             change.admin_comment = job_submit::token::tell(job->admin_comment, snapshot_.at, step.told);
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const Nominate& step) const {
+        const auto job = slurm::find_task(step.job.value, step.label);
+        if (!job) return tl::make_unexpected(job.error());
+        // Whatever else has become of it, the next cycle sees.
+        if (!job->pending || !as_expected(job->partition, step)) return {};
+        slurm::JobChange change;
+        change.partitions = step.partitions;
+        change.admin_comment = job_submit::token::tell(
+            job_submit::token::set(job->admin_comment, job_submit::token::kSite, step.token), snapshot_.at,
+            step.told);
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const TakeBack& step) const {
+        const auto job = slurm::find_task(step.job.value, step.label);
+        if (!job) return tl::make_unexpected(job.error());
+        slurm::JobChange change;
+        if (job->pending) change.partitions = step.partitions;
+        if (job->pending && step.limit) change.time_limit = minutes_of(*step.limit);
+        std::string comment = job_submit::token::remove(job->admin_comment, job_submit::token::kSite);
+        if (!step.told.empty()) comment = job_submit::token::tell(comment, snapshot_.at, step.told);
+        if (comment != job->admin_comment) change.admin_comment = std::move(comment);
+        if (!job->pending && !job->running) return {};
+        return slurm::update_job(step.label, change);
+    }
+
+    Result<void> operator()(const ExtendLimit& step) const {
+        const auto job = slurm::find_task(step.job.value, step.label);
+        if (!job) return tl::make_unexpected(job.error());
+        if (!job->running) return {};
+        slurm::JobChange change;
+        change.time_limit = minutes_of(step.limit);
+        change.admin_comment = job_submit::token::tell(job->admin_comment, snapshot_.at, step.told);
         return slurm::update_job(step.label, change);
     }
 

@@ -51,6 +51,20 @@ void name_those_allowed(const policies::LendRule& rule, job_submit::Rule& entry)
     entry.accounts = rule.accounts;
 }
 
+// Sites and rules on overflow, those that only advise included: users may say what they wish all the same.
+void name_sites(const policies::OverflowPolicy& policy, job_submit::Heartbeat& heartbeat) {
+    heartbeat.sites.reserve(policy.sites.size());
+    for (const policies::Site& site : policy.sites) {
+        job_submit::SiteEntry entry{site.name, site.partition, {}};
+        for (const auto& [user, account] : site.users)
+            if (const passwd* found = getpwnam(user.c_str())) entry.uids.push_back(found->pw_uid);
+        heartbeat.sites.push_back(std::move(entry));
+    }
+    heartbeat.overflow.reserve(policy.rules.size());
+    for (const policies::OverflowRule& rule : policy.rules)
+        heartbeat.overflow.push_back({rule.name, rule.forbidden, rule.partitions, rule.sites});
+}
+
 // What stays in the reservation when the plan has been carried out: a job named at submission for a node that
 // is on its way out would be refused.
 Reservation after(const Plan& plan, const Reservation& now) {
@@ -71,6 +85,7 @@ std::string heartbeat_text(const Snapshot& snapshot, const Plan& plan, const con
     job_submit::Heartbeat heartbeat;
     heartbeat.at = snapshot.at.time_since_epoch().count();
     heartbeat.valid_for = valid_for;
+    name_sites(policy.overflow, heartbeat);
     for (const auto& rule : policy.lend) {
         const Reservation* reservation = snapshot.reservation(rule.reservation());
         if (!policy.acts(rule) || held_home(snapshot.ledger, rule.name) || reservation == nullptr) continue;

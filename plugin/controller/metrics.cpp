@@ -26,7 +26,8 @@ const char* kind_of(const Step& step) {
     static constexpr const char* kKinds[] = {
         "set_reservation", "delete_reservation", "name_reservation", "notify_job",    "end_job",
         "tell_job",        "tell_user",          "submit_replica",   "drain_replica", "end_replica",
-        "hold_nodes",      "release_nodes",      "ask_to_save",      "pin_job",       "unpin_job"};
+        "hold_nodes",      "release_nodes",      "ask_to_save",      "pin_job",       "unpin_job",
+        "nominate",        "take_back",          "extend_limit"};
     static_assert(std::size(kKinds) == std::variant_size_v<Action>);
     return kKinds[step.action.index()];
 }

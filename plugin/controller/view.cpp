@@ -209,6 +209,14 @@ json step_to_json(const Step& step) {
                                                                   : "unpin_job";
                 object["rule"] = "consolidate";
                 object["job"] = action.job.value;
+            } else if constexpr (std::is_same_v<Taken, Nominate> || std::is_same_v<Taken, TakeBack> ||
+                                 std::is_same_v<Taken, ExtendLimit>) {
+                object["kind"] = std::is_same_v<Taken, Nominate>   ? "nominate"
+                                 : std::is_same_v<Taken, TakeBack> ? "take_back"
+                                                                   : "extend_limit";
+                object["rule"] = "overflow";
+                object["site"] = action.site;
+                object["job"] = action.job.value;
             } else {
                 object["kind"] = std::is_same_v<Taken, NotifyJob> ? "notify_job" : "end_job";
                 object["rule"] = action.rule;

@@ -57,6 +57,14 @@ std::vector<std::string> words_at(const nlohmann::json& asks, const char* key) {
     return words;
 }
 
+// Whether a job is the one that a copy was sent for: job ids are given out again once Slurm has lost its
+// state. A requeue counts as a new submission.
+bool same_job(const Record& record, const LocalJob& job) {
+    return job.id == record.run.job.value && job.uid == record.uid && job.restarts >= record.run.restarts &&
+           (job.restarts == record.run.restarts ? job.submitted == record.run.submitted
+                                                : job.submitted >= record.run.submitted);
+}
+
 bool over(LocalState state) {
     return state == LocalState::kEnded || state == LocalState::kEnding;
 }
@@ -117,7 +125,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
                   const std::string& user) {
     const std::scoped_lock hold(board_.lock());
     if (const Record* known = board_.records().find(job.id)) {
-        const bool same = known->run.submitted == job.submitted && known->site == site.name;
+        const bool same = same_job(*known, job) && known->site == site.name;
         const bool taken_back = known->withdrawal != Withdrawal::kNone;
         const bool goes_on = same && (!taken_back || known->run.restarts == job.restarts);
         if (goes_on) {
@@ -171,6 +179,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     const bool again = guest.asks.value("again", false);
     const bool append = guest.asks.value("append", false);
     record.run.restarts = job.restarts;
+    record.run.submitted = job.submitted;
     for (std::size_t i = 0; i < live.streams.size(); ++i) {
         // The same relay goes on where it stands; one of a later start where the one before stopped, if it
         // appends.
@@ -283,7 +292,7 @@ void Clerk::settle(const Record& record, const LocalJob& job) {
                             (record.withdrawal == Withdrawal::kRefused && job.requeueable) ||
                             (record.outcome && record.outcome->requeue && job.requeueable);
     if (record.ended() && comes_home) bring_home(record, job);
-    const bool same = job.submitted == record.run.submitted;
+    const bool same = same_job(record, job);
     if (!same || job.state == LocalState::kGone || over(job.state) ||
         (job.state == LocalState::kPending && record.withdrawal != Withdrawal::kNone)) {
         if (record.ended() && live.clean && job.state != LocalState::kEnding)
@@ -332,7 +341,7 @@ void Clerk::look_after(std::uint32_t id) {
         board_.say(record, "it cannot be suspended while it runs at " + record.site + "; it runs on");
     }
     const bool lost_node = !attached && job->state == LocalState::kPending && !record.ended() && !pinned &&
-                           record.withdrawal == Withdrawal::kNone && job->submitted == record.run.submitted &&
+                           record.withdrawal == Withdrawal::kNone && same_job(record, *job) &&
                            job->restarts > record.run.restarts;
     if (lost_node) await_return(record, *job);
     settle(record, *job);

@@ -187,7 +187,7 @@ void SiteWorker::submit(Task& task) {
     const auto order = make_order(task.record, task.live.local, *task.live.luggage, connection_);
     const auto id = checked(task.record.run.remote_user, client_.submit(*credentials, order));
     if (id)
-        submitted(task, *id, "sent");
+        submitted(task, *id, "sent to");
     else
         submission_failed(task, id.error());
 }
@@ -197,7 +197,7 @@ void SiteWorker::submitted(Task& task, std::uint32_t id, const char* how) {
         it.run.remote_id = id;
         it.run.stage = RunStage::kWaiting;
         it.waiting_since = now();
-        board_.say(it, std::string(how) + " to " + name() + " as job " + std::to_string(id) + " of " +
+        board_.say(it, std::string(how) + " " + name() + " as job " + std::to_string(id) + " of " +
                            it.run.remote_user);
     });
 }

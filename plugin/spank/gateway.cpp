@@ -61,15 +61,6 @@ bool on_gateway(int count, char** arguments) {
     return !argument(kSocket, count, arguments).empty();
 }
 
-int admit(spank_t spank) {
-    std::uint32_t step = 0;
-    if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS) return -1;
-    if (step == SLURM_BATCH_SCRIPT || step == SLURM_EXTERN_CONT) return 0;
-    slurm_error(
-        "weir: this node is a gateway to another site: no step of a job runs on it, only its copy there");
-    return -1;
-}
-
 void become_relay(spank_t spank, int count, char** arguments) {
     if (!is_batch_script(spank)) {
         tell("this node is a gateway to another site: no step of a job runs on it, only its copy there");

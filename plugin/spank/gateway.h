@@ -14,9 +14,6 @@ namespace weir::spank {
 // Whether plugstack.conf makes this host a gateway.
 bool on_gateway(int count, char** arguments);
 
-// Called before a step's processes are started: 0 for a batch script, an error for every other step.
-int admit(spank_t spank);
-
 // In the process that is about to become the batch script, as its user: becomes the relay. Returns only if
 // that fails, which it has then told; the process must end.
 void become_relay(spank_t spank, int count, char** arguments);

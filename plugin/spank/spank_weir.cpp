@@ -122,9 +122,7 @@ WEIR_EXPORT extern const char plugin_type[] = "spank";
 WEIR_EXPORT extern const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 WEIR_EXPORT extern const unsigned int spank_plugin_version = 1;
 
-WEIR_EXPORT int slurm_spank_init(spank_t spank, int count, char** arguments) {
-    if (spank_context() == S_CTX_REMOTE && on_gateway(count, arguments))
-        return closed_guard([&] { return admit(spank); });
+WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*arguments*/) {
     return submits() ? guard("offering options", [spank] { return offer(spank); }) : 0;
 }
 

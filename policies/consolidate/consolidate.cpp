@@ -10,7 +10,7 @@ namespace consolidation {
 
 bool Work::takes_jobs(NodeIndex index) const {
     const Node& node = snapshot.nodes[index];
-    return node.state == NodeState::kUp && node.reservation.empty() && in_weirs[index] == 0;
+    return node.state == NodeState::kUp && !node.gateway && node.reservation.empty() && in_weirs[index] == 0;
 }
 
 namespace {

@@ -31,8 +31,9 @@ std::string exempt(const Snapshot& snapshot, const ConsolidateRule& rule, const 
 }
 
 // What its user or Slurm keeps it from.
-std::string bound(const Job& job) {
+std::string bound(const Snapshot& snapshot, const Job& job) {
     if (!job.batch) return "it is interactive";
+    if (const std::string& site = site_of(snapshot, job); !site.empty()) return "it runs at site " + site;
     if (!job.checkpoint) return "its user declared no checkpoint (sbatch --weir-checkpoint)";
     if (!job.requeueable) return "it may not be requeued (--no-requeue, or JobRequeue in slurm.conf)";
     if (job.suspended) return "it is suspended";
@@ -86,7 +87,7 @@ Duration expiry_of(const Job& job) {
 
 std::string why_not(const Snapshot& snapshot, const ConsolidateRule& rule, const Consolidation& memory,
                     const Job& job) {
-    if (std::string why = bound(job); !why.empty()) return why;
+    if (std::string why = bound(snapshot, job); !why.empty()) return why;
     if (std::string why = exempt(snapshot, rule, job); !why.empty()) return why;
     if (rule.max_gpus && job.gpus.value > *rule.max_gpus)
         return "it holds more than " + std::to_string(*rule.max_gpus) + " GPUs (max_gpus)";

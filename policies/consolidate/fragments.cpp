@@ -48,7 +48,7 @@ double fragmented(const Snapshot& snapshot) {
     const std::vector<double> lost = fragments(snapshot);
     double sum = 0;
     for (const Node& node : snapshot.nodes) {
-        if (node.state != NodeState::kUp) continue;
+        if (node.state != NodeState::kUp || node.gateway) continue;
         for (const GpuPool& pool : node.gpus) {
             const int free = std::max(0, pool.total - pool.used);
             // Without a CPU for them, none of its GPUs can be used.

@@ -115,7 +115,8 @@ class Fits {
   private:
     bool counts(const Job& job) const {
         return job.state == JobState::kPending && job.waits_for == WaitsFor::kResources && job.eligible &&
-               job.reservation.empty() && job.request.beyond_model.empty() && !job.given_up &&
+               job.reservation.empty() && job.nominated.empty() && job.request.beyond_model.empty() &&
+               !job.given_up &&
                !std::ranges::all_of(job.partitions, [&](PartitionIndex p) { return borrowers_.contains(p); });
     }
 

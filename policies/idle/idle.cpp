@@ -173,7 +173,8 @@ class Watched {
 // The rule that watches a job; nullptr if none does.
 const IdleRule* rule_of(const Snapshot& snapshot, const Job& job, const std::vector<IdleRule>& rules,
                         const std::vector<std::string>& serving) {
-    if (job.partitions.empty()) return nullptr;
+    // What its GPUs do, a site knows.
+    if (job.partitions.empty() || !site_of(snapshot, job).empty()) return nullptr;
     const std::string& partition = snapshot.partitions[job.partitions.front()].name;
     for (const IdleRule& rule : rules) {
         const bool named =

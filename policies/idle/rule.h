@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "policies/model/gpu_type.h"
 #include "policies/model/mode.h"
 #include "policies/model/units.h"
 
 namespace weir::policies {
-
-// What weir.yaml says of a type of GPU. Speeds are relative to the first type.
-struct GpuType {
-    double training = 1;
-    double inference = 1;
-    std::optional<Watts> idle_watts;  // what it draws with nothing to do
-
-    bool operator==(const GpuType&) const = default;
-};
-using GpuTypeTable = std::map<std::string, GpuType>;  // by Slurm's type
 
 // What is done about a job, so long after the verdict that all its GPUs are wasted; kAnnotate at once, and of
 // any GPU.

@@ -51,16 +51,25 @@ Ask ask_of_running(const Job& job) {
     return ask;
 }
 
-// Jobs that have been sent and do not run there yet take room that the site still counts as free.
-int take_room_of_sent(const Work& work, SiteWork& there) {
+// Jobs that have been sent and do not run there yet.
+struct Sent {
     int waiting = 0;
+    bool fit = true;  // all of them, in what is free there
+};
+
+// They take room that the site still counts as free.
+Sent take_room_of_sent(const Work& work, SiteWork& there) {
+    Sent sent;
+    const auto take = [&](const Job* job) {
+        ++sent.waiting;
+        if (job == nullptr) return;
+        const bool lost_its_node = job->state == JobState::kPending;
+        sent.fit = there.there.take(lost_its_node ? ask_of(job->request) : ask_of_running(*job)) && sent.fit;
+    };
     for (const RemoteRun& run : there.look->runs) {
         const bool on_its_way = run.stage == RunStage::kStaging || run.stage == RunStage::kSubmitting ||
                                 run.stage == RunStage::kWaiting;
-        if (!on_its_way || run.withdrawn) continue;
-        ++waiting;
-        const Job* job = work.snapshot.job(run.job);
-        if (job != nullptr && !job->nodes.empty()) there.there.take(ask_of_running(*job));
+        if (on_its_way && !run.withdrawn) take(work.snapshot.job(run.job));
     }
     // Those that have just started here, too, and that the gateway does not tell of yet.
     for (const Nomination& one : work.memory().nominations) {
@@ -68,14 +77,12 @@ int take_room_of_sent(const Work& work, SiteWork& there) {
         const auto& runs = there.look->runs;
         if (std::ranges::find(runs, one.job, &RemoteRun::job) != runs.end()) continue;
         const Job* job = work.snapshot.job(one.job);
-        if (job == nullptr || job->nodes.empty()) continue;
-        ++waiting;
-        there.there.take(ask_of_running(*job));
+        if (job != nullptr && !job->nodes.empty()) take(job);
     }
-    return waiting;
+    return sent;
 }
 
-void throttle(SiteWork& there, int waiting) {
+void throttle(SiteWork& there, const Sent& sent) {
     const SiteLook& look = *there.look;
     const auto limit = [&](int more, std::string why) {
         if (more >= there.more) return;
@@ -85,12 +92,13 @@ void throttle(SiteWork& there, int waiting) {
     limit(there.site->max_jobs - static_cast<int>(look.runs.size()),
           "it has " + std::to_string(look.runs.size()) + " jobs from here, and max_jobs is " +
               std::to_string(there.site->max_jobs));
+    if (!sent.fit) limit(0, "jobs that have been sent there wait for room");
     if (look.failures >= kFailures)
-        limit(1 - waiting, std::to_string(look.failures) +
-                               " submissions there have failed lately, so one job at a time goes there");
+        limit(1 - sent.waiting, std::to_string(look.failures) +
+                                    " submissions there have failed lately, so one job at a time goes there");
     if (2 * look.typical_wait > there.site->max_remote_wait)
-        limit(1 - waiting, "jobs sent there lately have waited " + to_text(look.typical_wait) +
-                               " there, so one goes there when none waits");
+        limit(1 - sent.waiting, "jobs sent there lately have waited " + to_text(look.typical_wait) +
+                                    " there, so one goes there when none waits");
 }
 
 }  // namespace

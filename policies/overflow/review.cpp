@@ -108,6 +108,7 @@ void take_back(Work& work, const Nomination& nomination, const Job& job, const R
     step.label = nomination.label;
     step.site = nomination.site;
     step.partitions = work.home_of(job);
+    std::erase(step.partitions, nomination.partition);  // of a site that weir.yaml no longer has, too
     // While it waited for its own copy it had no partition but the site's.
     if (step.partitions.empty()) step.partitions = nomination.home;
     if (nomination.extended && nomination.limit > Duration{}) step.limit = nomination.limit;

@@ -17,7 +17,7 @@ from weirlab import Lab  # noqa: E402  (found only now)
 import submissions  # noqa: E402
 import support  # noqa: E402
 
-LINES = {"slurmctld": 60, "weirctld": 60}
+LINES = {"slurmctld": 60, "weirctld": 60, "weir-gateway": 40}
 SHOWN = "squeue -a -o '%i %P %T %r %N %v %S'; scontrol -o show res; weir loans; weir plan"
 labs_up, told = [], []
 

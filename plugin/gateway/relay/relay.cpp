@@ -109,8 +109,10 @@ class Relay {
     explicit Relay(Options options) : options_(std::move(options)) {
         block_ = contents_of(options_.environment);
         stage_in_ = comma_list(variable(block_, "SLURM_WEIR_STAGE_IN"));
-        // Output is appended to what an earlier run of the job left, if the user asked for that.
-        append_ = (::fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0;
+        // Slurm has emptied the file by now, unless output is appended to what an earlier run of the job
+        // left.
+        struct stat info {};
+        append_ = ::fstat(STDOUT_FILENO, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
     }
 
     int run(int signals);

@@ -203,8 +203,8 @@ void Scene::finish(std::uint32_t id, Duration ran) {
         there.runs.erase(run);
         ended.stage = RunStage::kFinished;
         ended.sequence = ++sequence_;
-        ended.ended = world.at;
-        ended.started = world.at - ran;
+        if (!ended.started) ended.started = world.at - ran;
+        ended.ended = *ended.started + ran;
         there.finished.push_back(ended);
     }
 }

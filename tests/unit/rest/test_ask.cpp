@@ -6,12 +6,12 @@
 #include "plugin/net/http.h"
 #include "tests/unit/rest/fake_site.h"
 
+namespace weir::rest::test {
+
 using namespace std::chrono_literals;
 using weir::net::Connection;
 using weir::net::kNotSent;
 using weir::net::kUnsure;
-using weir::rest::test::FakeSite;
-using weir::rest::test::http;
 
 namespace {
 
@@ -114,3 +114,5 @@ TEST_CASE("redirections are not followed", "[net]") {
     CHECK(answer->status == 302);
     CHECK(site.lines() == std::vector<std::string>{"GET /"});
 }
+
+}  // namespace weir::rest::test

@@ -6,10 +6,8 @@
 #include "plugin/gateway/rest/client.h"
 #include "tests/unit/rest/fake_site.h"
 
-using weir::Duration;
-using namespace weir::rest;
-using weir::rest::test::FakeSite;
-using weir::rest::test::http;
+namespace weir::rest::test {
+
 using Lines = std::vector<std::string>;
 
 namespace {
@@ -191,3 +189,5 @@ TEST_CASE("v0.0.36 is spoken around its faults", "[rest]") {
     CHECK(client.job(kAlice, 8).error().trouble == Trouble::kNotFound);
     CHECK(client.set_time_limit(kAlice, 7, Duration(60)).error().trouble == Trouble::kRefused);
 }
+
+}  // namespace weir::rest::test

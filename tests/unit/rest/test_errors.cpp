@@ -3,9 +3,7 @@
 
 #include "plugin/gateway/rest/messages.h"
 
-using weir::Duration;
-using weir::Time;
-using namespace weir::rest;
+namespace weir::rest::test {
 
 namespace {
 
@@ -159,3 +157,5 @@ TEST_CASE("versions that nobody here knows are passed over, and told if there ar
     CHECK(versions_offered(200, "{}").error().trouble == Trouble::kGarbage);
     CHECK(versions_offered(401, "Authentication failure").error().trouble == Trouble::kUnauthorized);
 }
+
+}  // namespace weir::rest::test

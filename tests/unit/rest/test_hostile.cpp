@@ -7,10 +7,7 @@
 #include "plugin/gateway/rest/token.h"
 #include "tests/unit/rest/recordings.h"
 
-using namespace weir::rest;
-using weir::rest::test::Recording;
-using weir::rest::test::recordings;
-using weir::rest::test::Reply;
+namespace weir::rest::test {
 
 namespace {
 
@@ -77,7 +74,9 @@ TEST_CASE("answers with bytes that were changed break nothing", "[rest]") {
 TEST_CASE("a token tells until when it is good, if it does", "[rest]") {
     // {"alg":"HS256"} . {"exp":1700000000,"iat":1,"sun":"w-alice"} . any
     CHECK(good_until("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDAsImlhdCI6MSwic3VuIjoidy1hbGljZSJ9.c2ln") ==
-          weir::Time(weir::Duration(1700000000)));
+          Time(Duration(1700000000)));
     for (const char* other : {"", ".", "..", "a.b.c", "a.!!.c", "a.eyJleHAiOiJ4In0.c", "no.such.token"})
         CHECK(!good_until(other));
 }
+
+}  // namespace weir::rest::test

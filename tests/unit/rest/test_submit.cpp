@@ -4,8 +4,8 @@
 
 #include "plugin/gateway/rest/messages.h"
 
-using weir::Duration;
-using namespace weir::rest;
+namespace weir::rest::test {
+
 using nlohmann::json;
 
 namespace {
@@ -114,3 +114,5 @@ TEST_CASE("a time limit is changed in whole minutes, rounded up", "[rest]") {
     CHECK(json::parse(time_limit_body(Version{39}, Duration(3600)))
               .contains("environment"));  // refused without
 }
+
+}  // namespace weir::rest::test

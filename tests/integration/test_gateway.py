@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""weir-gateway and weir-relay on real Slurm, with a site that has its own users, files and Slurm. Jobs are nominated as
+the controller does it: SlurmUser sets the partition and a word in the AdminComment."""
+
+import os
+import re
+import time
+
+import pytest
+
+INSTALLATION = "00112233aabbccdd"
+POLICY = """mode: act
+sites:
+  west:
+    gateway: {nodes: "west-[1-4]", partition: west, host: gw1}
+    rest:
+      url: "https://rest.west.example:6820"
+      ca_file: sites/west/ca.pem
+      token_file: "sites/west/{user}.jwt"
+    files:
+      sftp: "dtn.west.example"
+      key_file: "sites/west/{user}.key"
+      host_key_sha256: "@west.host_key_sha256@"
+      root: "/scratch/{user}"
+    users: {alice: w-alice, bob: w-bob}
+    price: {currency: USD, gpu_hour: {a100: 0.60}}
+    max_remote_wait: 5s
+overflow:
+  - {partitions: [train], default: never, value_of_time: 0.20}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(module_lab, build_dir):
+    return module_lab(nodes=2, sites=["west:4"], weir=build_dir, policy=POLICY)
+
+
+@pytest.fixture
+def west(home):
+    """The site, without a fault before and after."""
+    site = home.sites["west"]
+    yield site
+    site.rest_answers(None)
+    site.link(True)
+
+
+def nominate(home, job, partition="west"):
+    home.run(["scontrol", "update", f"jobid={job}", f"partition={partition}",
+              f"admincomment=weir:site=west@{INSTALLATION}"], user="slurm")
+    home.run(["scontrol", "release", str(job)], user="slurm")
+
+
+def send(home, *options, script="true", user="alice", partition="west"):
+    """A job that is nominated for the site before it starts."""
+    job = home.sbatch(["--hold", "--time=5", *options], script=script, user=user, partition="train")
+    nominate(home, job, partition)
+    return job
+
+
+def output(home, job, user="alice", suffix="out"):
+    path = home.path(f"home/{user}/slurm-{job}.{suffix}")
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def own(text):
+    """A job's own lines, without what the gateway says."""
+    return [line for line in text.splitlines() if not line.startswith("weir: ")]
+
+
+def copies(west, job):
+    """{remote id: state} of a job's copies that the site has ever had."""
+    lines = west.run(["sacct", "-a", "-X", "-n", "-P", "-o", "jobid,jobname,state"]).stdout.splitlines()
+    return {line.split("|")[0]: line.split("|")[2].split()[0] for line in lines
+            if line.split("|")[1].startswith(f"weir.{INSTALLATION}.{job}.")}
+
+
+def ended(home, west, job, *states):
+    """Exactly these copies were there, and they ended so."""
+    home.wait(lambda: sorted(copies(west, job).values()), 30, f"copies to have ended {states}",
+              until=lambda seen: seen == sorted(states))
+
+
+def test_a_job_runs_at_the_site_with_its_script_arguments_environment_and_gpus_and_ends_as_its_copy(home, west):
+    script = """echo "$(id -un) on $(hostname): $FOO, ${CUDA_VISIBLE_DEVICES}, $(nproc >/dev/null && echo $SLURM_JOB_NUM_NODES)"
+echo wrong >&2
+exit 3"""
+    job = home.sbatch(["--hold", "--time=5", "--gpus-per-node=2"], script=script, user="alice", partition="train",
+                      env={"FOO": "it's a \"value\" $x"})
+    nominate(home, job)
+    record = home.wait_state(job, "FAILED", timeout=60)
+    assert record["ExitCode"] == "3:0" and record["NodeList"].startswith("west-")
+    text = output(home, job)
+    assert own(text) == ["w-alice on west: it's a \"value\" $x, 0,1, 1", "wrong"]
+    assert "weir: sent to west as job" in text and "weir: runs at west on" in text
+    ended(home, west, job, "FAILED")
+    # Nothing of it stays at the site.
+    home.wait(lambda: [name for name in os.listdir(west.scratch("alice", "")) if f".{job}." in name] == [], 30,
+              "the site to be clean")
+
+
+def test_output_appears_while_the_job_runs(home, west):
+    job = send(home, script="echo first; while [ ! -e go ]; do sleep 0.2; done; echo last")
+    home.wait(lambda: "first" in output(home, job), 30, "its first line")
+    assert home.job(job)["JobState"] == "RUNNING"
+    [folder] = [name for name in os.listdir(west.scratch("alice", ""))
+                if f".{job}." in name and not name.endswith(".out")]
+    west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
+    home.wait_state(job, "COMPLETED", timeout=30)
+    assert own(output(home, job)) == ["first", "last"]
+
+
+def test_dependants_arrays_and_jobs_of_several_nodes_work(home, west):
+    first = send(home, script="sleep 1")
+    after = home.sbatch(["--time=5", f"--dependency=afterok:{first}"], script="true", user="alice", partition="train")
+    wide = send(home, "--nodes=2", "--ntasks=2", script='echo "$SLURM_JOB_NUM_NODES $SLURM_NTASKS"')
+    array = send(home, "--array=1-5", script='echo "task $SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_JOB_ID"')
+    home.wait_state(first, "COMPLETED", timeout=60)
+    home.wait_state(after, "COMPLETED", timeout=60)
+    home.wait_state(wide, "COMPLETED", timeout=60)
+    assert own(output(home, wide)) == ["2 2"]
+    for task in range(1, 6):
+        home.wait(lambda task=task: f"task {task} of {array}" in output(home, f"{array}_{task}"), 90, f"task {task}")
+
+
+def test_scancel_ends_the_copy(home, west):
+    job = send(home, script="echo up; sleep 300")
+    home.wait(lambda: "up" in output(home, job), 30, "it to run")
+    home.run(["scancel", str(job)], user="alice")
+    ended(home, west, job, "CANCELLED")
+    home.wait_state(job, "CANCELLED", timeout=40)
+
+
+def test_a_requeue_starts_anew_after_the_copy_is_gone(home, west):
+    job = send(home, script='echo "run ${SLURM_RESTART_COUNT:-0}"; [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || sleep 300')
+    home.wait(lambda: "run 0" in output(home, job), 30, "it to run")
+    home.run(["scontrol", "requeue", str(job)], user="alice")
+    home.wait(lambda: home.job(job)["JobState"] == "PENDING", 40, "it to wait again")
+    home.run(["scontrol", "update", f"jobid={job}", "starttime=now+2"], user="slurm")
+    home.wait_state(job, "COMPLETED", timeout=60)
+    assert own(output(home, job)) == ["run 1"]
+    ended(home, west, job, "CANCELLED", "COMPLETED")
+
+
+def test_files_are_staged_in_and_out(home, west):
+    home.run("mkdir -p data/deep && head -c 3000000 /dev/urandom >data/big && echo small >data/deep/small && "
+             "ln -s /etc/shadow data/secret && printf '#!/bin/sh\\necho ran\\n' >data/tool && chmod 755 data/tool",
+             user="alice")
+    job = send(home, "--weir-stage-in=data", "--weir-stage-out=result,missing",
+               script="data/tool; ls data; mkdir -p result/sub; cp data/big result/sub/copy; cat data/deep/small")
+    home.wait_state(job, "COMPLETED", timeout=60)
+    text = output(home, job)
+    assert own(text) == ["ran", "big", "deep", "tool", "small"]
+    assert "data/secret is not sent" in text and "missing: the job has left no such file at west" in text
+    home.run("cmp data/big result/sub/copy", user="alice")
+
+
+def test_what_was_not_nominated_does_not_run_on_the_gateway(home, west):
+    job = home.sbatch(["--hold", "--time=5"], script="touch /tmp/weir-was-here; echo ran", user="alice", partition="train")
+    home.run(["scontrol", "update", f"jobid={job}", "partition=west"], user="slurm")
+    home.run(["scontrol", "release", str(job)], user="slurm")
+    home.wait_state(job, "FAILED", timeout=60)
+    assert own(output(home, job)) == [] and "was not sent to west by Weir" in output(home, job)
+    assert not os.path.exists("/tmp/weir-was-here") and copies(west, job) == {}
+
+
+def test_no_other_step_runs_on_the_gateway(home, west):
+    job = send(home, script="echo up; sleep 60")
+    home.wait(lambda: "up" in output(home, job), 30, "it to run")
+    for options in (["--overlap"], ["--overlap", "--task-prolog=/home/alice/prolog"]):
+        step = home.run(["srun", f"--jobid={job}", *options, "sh", "-c", "echo ran; touch /tmp/weir-was-here"],
+                        user="alice", check=False, timeout=60)
+        assert step.returncode != 0 and "ran" not in step.stdout.split(), step
+    assert not os.path.exists("/tmp/weir-was-here")
+    home.run(["scancel", str(job)], user="alice")
+    home.wait_state(job, "CANCELLED", timeout=40)
+
+
+def test_a_killed_gateway_goes_on_and_nothing_runs_twice(home, west):
+    job = send(home, script="for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done")
+    home.wait(lambda: "2" in own(output(home, job)), 30, "it to run")
+    home.kill("weir-gateway")
+    time.sleep(1)
+    home.start_gateway()
+    home.wait_state(job, "COMPLETED", timeout=60)
+    assert own(output(home, job)) == [str(i) for i in range(1, 9)]
+    ended(home, west, job, "COMPLETED")
+
+
+def test_a_submission_whose_answer_is_lost_runs_once(home, west):
+    west.rest_answers("lost_submit")
+    job = send(home, script="echo once; sleep 2")
+    home.wait(lambda: copies(west, job), 30, "the site to have it")
+    west.rest_answers(None)
+    home.wait_state(job, "COMPLETED", timeout=90)
+    assert own(output(home, job)) == ["once"]
+    ended(home, west, job, "COMPLETED")
+
+
+def test_a_link_that_is_down_is_waited_out(home, west):
+    job = send(home, script="echo up; sleep 6; echo done; exit 4")
+    home.wait(lambda: "up" in output(home, job), 30, "it to run")
+    west.link(False)
+    home.wait(lambda: home.run(["curl", "-sf", "http://127.0.0.1:9812/sites"]).stdout.find('"reachable":false') > 0, 60,
+              "the gateway to miss the site")
+    west.link(True)
+    home.wait_state(job, "FAILED", timeout=90)
+    assert home.job(job)["ExitCode"] == "4:0" and own(output(home, job)) == ["up", "done"]
+
+
+def test_a_copy_of_a_job_that_lost_its_gateway_node_is_taken_up_again(home, west):
+    job = send(home, script="for i in $(seq 1 40); do echo $i; sleep 0.5; done")
+    home.wait(lambda: "2" in own(output(home, job)), 30, "it to run")
+    node = home.job(job)["NodeList"]
+    home.kill(f"slurmd@{node}")
+    for pid in re.findall(r"^\s*(\d+)", home.run(["pgrep", "-f", f"(weir-relay.*--job {job} |slurmstepd: .{job}[.])"],
+                                                 check=False).stdout, re.MULTILINE):
+        home.run(["kill", "-9", pid], check=False)
+    home.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], user="slurm")
+    home.wait(lambda: home.job(job)["Restarts"] == "1", 30, "it to be requeued")
+    home.wait(lambda: home.job(job)["JobState"] == "RUNNING", 60, "it to be taken up again")
+    home.wait_state(job, "COMPLETED", timeout=90)
+    assert own(output(home, job)) == [str(i) for i in range(1, 41)]
+    ended(home, west, job, "COMPLETED")
+    home.start(f"slurmd@{node}")
+    home.run(["scontrol", "update", f"nodename={node}", "state=resume"], user="slurm", check=False)
+
+
+def test_nobody_reads_the_credentials_or_the_gateways_memory(home, west):
+    [pid] = home.pids("weir-gateway", zombies=False)
+    for path in ("environ", "mem", "maps"):
+        read = home.run(["head", "-c1", f"/proc/{pid}/{path}"], user="alice", check=False)
+        assert read.returncode != 0
+    job = send(home, script="env; ps -eo args")
+    home.wait_state(job, "COMPLETED", timeout=60)
+    token = home.read("etc/sites/west/alice.jwt").strip().rpartition("=")[2]
+    assert token not in output(home, job) and token not in home.log("weir-gateway")

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+
+#include "tests/unit/overflow/scene.h"
+
+using namespace weir;
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a site that stays better for long enough is added to a job's partitions") {
+    Scene scene;
+    scene.job(1);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(4min);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(1min);
+    const Plan plan = scene.cycle();
+    const std::string why =
+        "at west it is done in 4h for 8.00 USD (11.20 with its time), at home it is done in 3h for 16.00 USD "
+        "(18.40 with its time) (Slurm has no forecast; unknown_wait of rule spill)";
+    Nominate step;
+    step.job = {1};
+    step.label = "1";
+    step.site = "west";
+    step.partition = "west";
+    step.partitions = {"train", "west"};
+    step.token = "west@00000000deadbeef";
+    step.told =
+        "it may start at site west, too, where it should be done sooner or for less; Slurm starts it "
+        "where it first can";
+    CHECK(plan.steps == std::vector<Step>{{step, why, {JobId{1}}}});
+    Nomination expected;
+    expected.job = {1};
+    expected.submitted = scene.world.jobs.at(1).job.submitted;
+    expected.label = "1";
+    expected.user = "alice";
+    expected.site = "west";
+    expected.partition = "west";
+    expected.home = {"train"};
+    expected.budget = "spill";
+    expected.since = scene.world.at;
+    expected.limit = 2h;
+    expected.worst = usd(4);
+    expected.why = why;
+    CHECK(plan.ledger.overflow.nominations == std::vector<Nomination>{expected});
+    CHECK(scene.memory().nominations.front().confirmed);
+    // It stands as it is.
+    scene.pass(1min);
+    const Plan next = scene.cycle();
+    CHECK(next.steps.empty());
+    CHECK(nominated(scene.memory()) == Names{"1: west"});
+}
+
+TEST_CASE("a site that is not better by enough is not used") {
+    Scene scene;
+    scene.job(1);
+    scene.west().terms.gpu_hour.by_type["a100"] = usd(0.75);  // 15.20 in all, against 18.40
+    const Plan plan = scene.cycle_twice();
+    CHECK(plan.steps.empty());
+    CHECK(comparison_of(plan, 1).why ==
+          "at west it is done in 4h for 12.00 USD (15.20 with its time), at home it is done in 3h for 16.00 "
+          "USD (18.40 with its time): not better by 20%");
+}
+
+TEST_CASE("a site that is better only now and then is not used") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle();
+    scene.pass(4min);
+    scene.world.jobs.at(1).job.expected_start = scene.world.at + 2min;
+    scene.policy.home.gpu_hour.by_type["h100"] = usd(0.5);
+    scene.cycle();
+    scene.policy.home.gpu_hour.by_type["h100"] = usd(2);
+    scene.world.jobs.at(1).job.expected_start.reset();
+    scene.pass(1min);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(4min);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(1min);
+    CHECK(scene.cycle().steps.size() == 1);
+}
+
+TEST_CASE("a job that prefers to go needs neither gain nor patience, unless it is about to start at home") {
+    Scene scene;
+    Job& job = scene.job(1);
+    job.overflow.wish = OverflowWish::kPrefer;
+    scene.west().terms.gpu_hour.by_type["a100"] = usd(50);
+    job.expected_start = scene.world.at + 30s;
+    CHECK(scene.decide().steps.empty());
+    CHECK(comparison_of(scene.decide(), 1).why == "it is about to start at home");
+    job.expected_start.reset();
+    job.reason = "None";
+    job.eligible = scene.world.at - 5s;
+    CHECK(scene.decide().steps.empty());
+    job.reason = "Resources";
+    CHECK(scene.decide().steps.size() == 1);
+}
+
+TEST_CASE("the best of several sites is used") {
+    Scene scene;
+    scene.add_site("east", 2).terms.gpu_hour.by_type["a100"] = usd(0.40);
+    scene.job(1);
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"1: east"});
+}
+
+TEST_CASE("as many jobs are nominated as the site and its gateway hold, the most urgent first") {
+    Scene scene;
+    scene.job(1, 8);
+    scene.job(2, 8);
+    scene.job(3, 4);
+    scene.world.jobs.at(3).job.priority = 2000;
+    Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1: west", "3: west"});
+    CHECK(place_of(plan, 2, "west").excluded == "it is too large for what is free there now");
+    CHECK(scene.cycle().steps.empty());
+    // One starts there and is waited for: its place is still taken, though the site counts it as free.
+    scene.start_at(1, "w1");
+    CHECK(scene.cycle().steps.empty());
+    // A third place comes free there; the gateway has none.
+    scene.look().rooms = {{3, 64, 512 * 1024, "a100", 8}};
+    plan = scene.cycle();
+    CHECK(plan.steps.empty());
+    CHECK(place_of(plan, 2, "west").excluded == "no gateway node of it has room for it now");
+}
+
+TEST_CASE("what a job could cost at most is set aside, so that no budget is overdrawn") {
+    Scene scene;
+    scene.rule().per_day = usd(10);
+    for (std::uint32_t id = 1; id <= 4; ++id) scene.job(id, 4);
+    const Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1: west", "2: west"});
+    CHECK(plan.overflow.budgets.front().aside == usd(8));
+    CHECK(place_of(plan, 3, "west").excluded ==
+          "rule spill may spend 10.00 USD a day, of which 2.00 are left, and it could cost 4.00");
+}
+
+TEST_CASE("a budget of a month counts every day of it") {
+    Scene scene;
+    scene.rule().per_month = usd(10);
+    const std::int64_t today = scene.world.at.time_since_epoch() / 24h;  // 11 February
+    scene.memory().spendings = {{"spill", "west", today - 11, usd(50), {}},
+                                {"spill", "west", today - 10, usd(6.5), {}}};
+    scene.job(1);
+    CHECK(scene.cycle_twice().ledger.overflow.nominations.empty());
+    scene.memory().spendings.back().spent = usd(6);
+    CHECK(scene.cycle().ledger.overflow.nominations.size() == 1);
+}
+
+TEST_CASE("tasks of an array are nominated one by one, as many as there is room for") {
+    Scene scene;
+    Job& job = scene.job(17, 8);
+    job.label = "17_[5-9]";
+    job.count = 5;
+    const Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"17_5: west", "17_6: west"});
+    const auto steps = steps_of<Nominate>(plan);
+    REQUIRE(steps.size() == 2);
+    CHECK(steps[0].job == JobId{17});
+    CHECK(steps[0].label == "17_5");
+    // Slurm has split them off, and they are known by their own numbers now.
+    scene.pass(10s);
+    CHECK(scene.cycle().steps.empty());
+    CHECK(nominated(scene.memory()) == Names{"17_5: west", "17_6: west"});
+    for (const Nomination& one : scene.memory().nominations) {
+        CHECK(one.job != JobId{17});
+        CHECK(scene.world.jobs.at(one.job.value).job.label == one.label);
+    }
+    CHECK(scene.world.jobs.at(17).job.label == "17_[7-9]");
+}
+
+TEST_CASE("no more tasks are nominated than may run at a time") {
+    Scene scene;
+    Job& job = scene.job(17, 4);
+    job.label = "17_[0-98:2]";
+    job.count = 1;
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"17_0: west"});
+}
+
+TEST_CASE("a nomination that did not reach Slurm is written again") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle();
+    scene.pass(5min);
+    const Plan lost = scene.decide();
+    scene.world.ledger = lost.ledger;  // killed before the step
+    scene.pass(10s);
+    const Plan plan = scene.cycle();
+    CHECK(plan.steps == lost.steps);
+    CHECK(scene.world.jobs.at(1).partitions == Names{"train", "west"});
+}
+
+TEST_CASE("a nomination that Slurm refuses is given up for a while") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle();
+    scene.pass(5min);
+    const Plan plan = scene.decide();
+    scene.world.ledger = plan.ledger;
+    record_refusal(scene.world.ledger, plan.steps.front(), "Access denied", scene.world.at);
+    CHECK(scene.memory().nominations.empty());
+    const Plan next = scene.cycle();
+    CHECK(next.steps.empty());
+    CHECK(comparison_of(next, 1).why ==
+          "it is left alone for another 10m: Slurm would not let it use "
+          "partition west: Access denied");
+    scene.pass(10min);
+    CHECK(scene.cycle().steps.size() == 1);
+}
+
+TEST_CASE("a rule that only advises compares and nominates nothing") {
+    Scene scene;
+    scene.job(1);
+    scene.rule().mode = policies::Mode::kAdvise;
+    const Plan plan = scene.cycle_twice();
+    CHECK(plan.steps.empty());
+    CHECK(plan.ledger.overflow.nominations.empty());
+    CHECK(comparison_of(plan, 1).chosen == "west");
+}
+
+TEST_CASE("while Weir is paused nothing is nominated and nothing is taken back") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle_twice();
+    scene.job(2);
+    scene.look().gateway_answers = false;
+    scene.pass(10min);
+    const Plan plan = scene.decide(true);
+    CHECK(plan.steps.empty());
+    CHECK(nominated(plan.ledger.overflow) == Names{"1: west"});
+}
+
+TEST_CASE("a site at which submissions fail, or jobs wait for long, gets one job at a time") {
+    Scene scene;
+    scene.job(1);
+    scene.job(2);
+    scene.job(3);
+    SECTION("failures") {
+        scene.look().failures = 3;
+    }
+    SECTION("waits") {
+        scene.look().typical_wait = 11min;
+    }
+    const Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1: west"});
+    CHECK_FALSE(plan.overflow.sites.front().throttle.empty());
+    RemoteRun& run = scene.start_at(1, "w1");
+    CHECK(scene.cycle().steps.empty());
+    run.stage = RunStage::kRunning;
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"1: west", "2: west"});
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+
+#include "tests/unit/overflow/scene.h"
+
+using namespace weir;
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+GpuSeconds hours(int gpu_hours) {
+    return GpuSeconds{gpu_hours * 3600};
+}
+
+// Job 1 has been sent to west and runs there.
+Scene with_run() {
+    Scene scene;
+    scene.job(1);
+    scene.west().vouchers = {{"gift", hours(2), {}, {}, std::nullopt}};
+    scene.cycle_twice();
+    scene.start_at(1, "w1", RunStage::kRunning);
+    scene.cycle();
+    REQUIRE(scene.memory().nominations.size() == 1);
+    return scene;
+}
+
+}  // namespace
+
+TEST_CASE("what a run has used is paid for once, by vouchers first") {
+    Scene scene = with_run();
+    CHECK(scene.decide().overflow.budgets.front().aside == usd(3));
+    scene.pass(1h);
+    scene.finish(1, 1h);
+    Plan plan = scene.cycle();
+    CHECK(plan.steps.empty());
+    scene.world.end(1);
+    plan = scene.cycle();
+    CHECK(plan.ledger.overflow.nominations.empty());
+    CHECK(plan.ledger.overflow.vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
+    const std::int64_t today = scene.world.at.time_since_epoch() / 24h;
+    CHECK(plan.ledger.overflow.spendings ==
+          std::vector<Spending>{{"spill", "west", today, usd(1), hours(4)}});
+    CHECK(plan.ledger.overflow.settled == std::vector<Settled>{{"west", 1}});
+    CHECK(plan.overflow.sites.front().spent_today == usd(1));
+    CHECK(plan.overflow.sites.front().work_this_month == hours(4));
+    // The gateway tells of it until it hears that it is settled.
+    CHECK(scene.cycle().ledger.overflow == plan.ledger.overflow);
+}
+
+TEST_CASE("power is paid for the time that a run really ran") {
+    Scene scene = with_run();
+    scene.west().terms.power_included = false;
+    scene.west().terms.power.watts["a100"] = 500;
+    scene.west().terms.power.tariff = {{std::nullopt, usd(0.10)}};
+    scene.pass(30min);
+    scene.finish(1, 30min);
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0.10));  // 2 GPU-hours of the voucher, and 1 kWh
+}
+
+TEST_CASE("a job that ended unseen stays set aside until its gateway tells, or for a week") {
+    Scene scene = with_run();
+    scene.look().gateway_answers = false;
+    scene.world.end(1);
+    scene.cycle();
+    CHECK(scene.memory().nominations.size() == 1);
+    SECTION("the gateway tells") {
+        scene.pass(3h);
+        scene.look().gateway_answers = true;
+        scene.finish(1, 1h);
+        scene.pass(10s);
+        scene.cycle();
+        CHECK(scene.memory().spendings.front().spent == usd(1));
+        CHECK(scene.memory().nominations.empty());
+    }
+    SECTION("the gateway knows of no run") {
+        scene.pass(3h);
+        scene.cycle();
+        CHECK(scene.memory().nominations.size() == 1);
+        scene.look().gateway_answers = true;
+        scene.look().runs.clear();
+        scene.pass(10s);
+        scene.cycle();
+        scene.pass(10s);
+        scene.cycle();
+        CHECK(scene.memory().nominations.empty());
+        CHECK(scene.memory().spendings.empty());
+    }
+    SECTION("nobody ever tells") {
+        scene.look().runs.clear();
+        scene.pass(24h * 7 - 1s);
+        scene.cycle();
+        CHECK(scene.memory().nominations.size() == 1);
+        scene.pass(1s);
+        scene.cycle();
+        CHECK(scene.memory().nominations.empty());
+    }
+}
+
+TEST_CASE("a nominated job that is cancelled while it waits frees what was set aside") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle_twice();
+    scene.world.end(1);
+    scene.cycle();
+    scene.pass(10s);
+    scene.cycle();
+    CHECK(scene.memory().nominations.empty());
+}
+
+TEST_CASE("a run that nothing is remembered of is paid for in money") {
+    Scene scene = with_run();
+    scene.memory().nominations.clear();
+    scene.finish(1, 1h);
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().budget == "spill");
+    CHECK(scene.memory().spendings.front().spent == usd(2));
+    CHECK(scene.memory().vouchers.empty());
+}
+
+TEST_CASE("a run that never started costs nothing") {
+    Scene scene = with_run();
+    scene.finish(1, 0s);
+    scene.look().finished.back().started.reset();
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0));
+    CHECK(scene.memory().vouchers.empty());
+}
+
+TEST_CASE("how long a sent job has come is explained, and what its gateway says") {
+    Scene scene = with_run();
+    scene.look().runs.front().said = "it has started at west";
+    const Snapshot now = scene.snapshot();
+    Plan plan = scene.decide();
+    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+          Names{"it has been sent to site west, where it is job 345 of w-alice; it runs there",
+                "the site's gateway says: it has started at west"});
+}
+
+TEST_CASE("why a job is sent elsewhere or not is explained with figures") {
+    Scene scene;
+    scene.job(1);
+    scene.job(2).request.features = {"fast"};
+    scene.job(3).overflow.wish = OverflowWish::kNever;
+    scene.add_site("east", 1).users.clear();
+    const Snapshot now = scene.snapshot();
+    const Plan plan = scene.decide();
+    const auto said = [&](std::uint32_t id) {
+        return policies::explain_overflow(now, scene.policy, plan, *now.job({id}));
+    };
+    CHECK(said(1) ==
+          Names{"it is not sent elsewhere now: west is better for it, and must be so for another 5m",
+                "at home it would be done in 3h for 16.00 USD, 18.40 with its time: Slurm has no forecast; "
+                "unknown_wait of rule spill",
+                "not at site east: user alice has no account there",
+                "at site west it would be done in 4h for 8.00 USD, 11.20 with its time, and cost 4.00 at "
+                "most"});
+    CHECK(said(2) == Names{"it is not sent elsewhere: it asks for features of nodes here (--constraint)"});
+    CHECK(said(3) ==
+          Names{"it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)"});
+}
