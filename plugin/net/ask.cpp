@@ -58,20 +58,10 @@ std::chrono::microseconds microseconds(CURL* easy, CURLINFO what) {
     return std::chrono::microseconds(value);
 }
 
-// Sending begins only once name, connection and TLS are in order.
-bool surely_not_sent(CURL* easy, CURLcode code) {
-    switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-        return true;
-    default:
-        return microseconds(easy, CURLINFO_PRETRANSFER_TIME_T).count() == 0;
-    }
+// Sending begins only once name, connection and TLS are in order, and libcurl notes the time then. Its codes
+// do not tell: some come both before and after.
+bool surely_not_sent(CURL* easy) {
+    return microseconds(easy, CURLINFO_PRETRANSFER_TIME_T).count() == 0;
 }
 
 }  // namespace
@@ -143,7 +133,7 @@ Result<Answer> Connection::ask(const Request& request) {
                                         ? "answers with more than " + std::to_string(sink.most) + " bytes"
                                     : curl_->problem[0] != '\0' ? curl_->problem
                                                                 : curl_easy_strerror(code);
-        return failure(place + ": " + problem, surely_not_sent(easy, code) ? kNotSent : kUnsure);
+        return failure(place + ": " + problem, surely_not_sent(easy) ? kNotSent : kUnsure);
     }
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -167,8 +167,10 @@ void Conversion::convert_partitions() {
     const partition_info_msg_t& message = tables_.partitions();
     for (std::uint32_t i = 0; i < message.record_count; ++i) {
         const partition_info_t& info = message.partition_array[i];
-        snapshot_.partitions.push_back(
-            {text(info.name), info.state_up == PARTITION_UP, node_list(info.node_inx)});
+        Partition& partition = snapshot_.partitions.emplace_back();
+        partition.name = text(info.name);
+        partition.up = info.state_up == PARTITION_UP;
+        partition.nodes = node_list(info.node_inx);
     }
     std::ranges::sort(snapshot_.partitions, {}, &Partition::name);
     for (std::size_t i = 0; i < snapshot_.partitions.size(); ++i)

@@ -9,6 +9,13 @@ using namespace weir::config;
 namespace {
 
 // t1 to t4 with 8 h100 each in train, i1 with 8 a100; inference has i1 and t1 to t3.
+Partition partition(const char* name, std::vector<NodeIndex> nodes) {
+    Partition result;
+    result.name = name;
+    result.nodes = std::move(nodes);
+    return result;
+}
+
 Snapshot cluster() {
     Snapshot snapshot;
     for (const char* name : {"i1", "t1", "t2", "t3", "t4"}) {
@@ -17,7 +24,7 @@ Snapshot cluster() {
         node.gpus = {{name[0] == 'i' ? "a100" : "h100", 8, 0}};
         snapshot.nodes.push_back(node);
     }
-    snapshot.partitions = {{"inference", true, {0, 1, 2, 3}}, {"train", true, {1, 2, 3, 4}}};
+    snapshot.partitions = {partition("inference", {0, 1, 2, 3}), partition("train", {1, 2, 3, 4})};
     return snapshot;
 }
 
@@ -83,7 +90,7 @@ TEST_CASE("partitions that share no node lend nothing", "[config]") {
 
 TEST_CASE("rules that claim one node clash, and both are told", "[config]") {
     Snapshot snapshot = cluster();
-    snapshot.partitions.insert(snapshot.partitions.begin(), {"batch", true, {0, 4}});
+    snapshot.partitions.insert(snapshot.partitions.begin(), partition("batch", {0, 4}));
     Policy clashing = policy();
     policies::LendRule other = clashing.lend[0];
     other.name = other.to = "batch";
@@ -96,7 +103,7 @@ TEST_CASE("rules that claim one node clash, and both are told", "[config]") {
 
 TEST_CASE("a partition that reaches the rule's nodes unnamed is a warning", "[config]") {
     Snapshot snapshot = cluster();
-    snapshot.partitions.insert(snapshot.partitions.begin(), {"debug", true, {0, 1, 2}});
+    snapshot.partitions.insert(snapshot.partitions.begin(), partition("debug", {0, 1, 2}));
     CHECK(
         check_names(policy(), snapshot) ==
         Findings{

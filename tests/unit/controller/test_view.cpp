@@ -29,7 +29,9 @@ View small_view() {
     view.snapshot.at = Time(Duration(2000));
     view.snapshot.nodes.push_back({});
     view.snapshot.nodes.back().name = "t1";
-    view.snapshot.partitions.push_back({"inference", true, {0}});
+    Partition& inference = view.snapshot.partitions.emplace_back();
+    inference.name = "inference";
+    inference.nodes = {0};
     view.snapshot.jobs = {pending(7, kAlice), pending(8, kBob)};
     Loan loan;
     loan.rule = "inference";

@@ -16,7 +16,9 @@ Scene::Scene() {
     node.name = "t1";
     node.gpus = {{"h100", 8, 2}};
     snapshot.nodes = {node};
-    snapshot.partitions = {{"train", true, {0}}};
+    snapshot.partitions.resize(1);
+    snapshot.partitions[0].name = "train";
+    snapshot.partitions[0].nodes = {0};
     Job running;
     running.id = JobId{17};
     running.label = "17";

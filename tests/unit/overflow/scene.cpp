@@ -8,8 +8,6 @@
 namespace weir::test {
 namespace {
 
-constexpr std::uint32_t kFirstTask = 100'000;
-
 // The world's nodes of a site's gateway.
 bool of_gateway(const policies::OverflowPolicy& policy, const std::string& node) {
     return std::ranges::any_of(policy.sites, [&](const policies::Site& site) {
@@ -129,7 +127,7 @@ void Scene::take(const Action& action) {
         // A task is split off its array.
         World::WorldJob task = entry;
         task.job.label = label;
-        task.job.id = {kFirstTask + static_cast<std::uint32_t>(world.jobs.size())};
+        task.job.id = {next_task_++};
         task.job.count = 1;
         entry.job.label = without_first(entry.job.label);
         --entry.job.count;

@@ -50,6 +50,7 @@ struct Scene {
   private:
     void take(const Action& action);
     std::uint64_t sequence_ = 0;
+    std::uint32_t next_task_ = 100'000;
 };
 
 Money usd(double amount);

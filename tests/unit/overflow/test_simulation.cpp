@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Many random cycles of a world that acts on overflow's plans, with what must hold checked in each.
 #include <algorithm>
-#include <iostream>
 #include <catch2/catch.hpp>
 #include <random>
 #include <set>
@@ -104,9 +103,14 @@ class Simulation {
                 return;
             }
             const std::string node = job.nominated.empty() ? std::string() : free_node(entry);
-            if (!node.empty() && chance(70))
+            const bool has_copy = std::ranges::any_of(scene_.looks, [&](const SiteLook& there) {
+                return std::ranges::find(there.runs, JobId{id}, &RemoteRun::job) != there.runs.end();
+            });
+            if (has_copy && !node.empty())
+                scene_.start(id, node);  // and adopts it
+            else if (!has_copy && !node.empty() && chance(70))
                 scene_.start_at(id, node, chance(70) ? RunStage::kRunning : RunStage::kWaiting);
-            else if (chance(5))
+            else if (!has_copy && chance(5))
                 scene_.world.end(id);
             return;
         }
@@ -159,7 +163,6 @@ class Simulation {
         Plan plan = first;
         for (int round = 0; round < 6; ++round) {
             for (const std::string& text : texts(plan)) CHECK(touched.insert(text).second);
-            if(getenv("DBG")) for (const std::string& text : texts(plan)) std::cerr<<round<<" "<<text<<"\n";
             for (const TakeBack& step : steps_of<TakeBack>(plan)) given_up_.insert(step.label);
             for (const Nominate& step : steps_of<Nominate>(plan)) CHECK_FALSE(given_up_.contains(step.label));
             plan = scene_.cycle();
@@ -188,7 +191,6 @@ class Simulation {
             }
             for (const RemoteRun& run : there.runs)
                 if (run.stage == RunStage::kWaiting && !run.withdrawn) taken += run.gpus;
-            if (fresh && taken>free) { std::cerr<<"TAKEN "<<there.site<<" free "<<free; for(auto&r:there.rooms) std::cerr<<" room "<<r.nodes<<"x"<<r.gpus; for(auto&r:there.runs) std::cerr<<" run "<<r.label<<" "<<to_text(r.stage)<<" w"<<r.withdrawn<<" g"<<r.gpus<<" job "<<(before.job(r.job)?before.job(r.job)->nodes.size():99); for (auto& t: steps_of<Nominate>(plan)) std::cerr<<" nom "<<t.label<<t.site; std::cerr<<"\n";}
             if (fresh) CHECK(taken <= free);
         }
     }
@@ -197,7 +199,6 @@ class Simulation {
         const Accounts accounts(scene_.policy, memory, now.at, now.utc_offset);
         const Accounts::Budget budget = accounts.budget("spill");
         CHECK(budget.aside.value >= 0);
-        if (scene_.rule().per_day && budget.today + budget.aside > *scene_.rule().per_day) { std::cerr<<"MONEY today "<<to_text(budget.today)<<" aside "<<to_text(budget.aside)<<" of "<<to_text(*scene_.rule().per_day)<<" at "<<utc(now.at); for(auto&n:memory.nominations) std::cerr<<" | "<<n.label<<" "<<n.site<<" worst "<<to_text(n.worst)<<" settled"<<n.settled<<" back"<<n.back<<" st "<<n.started_with.value_or(99); for(auto&l:scene_.looks) for(auto&r:l.finished) std::cerr<<"\n   fin "<<r.label<<" "<<l.site<<" "<<utc(*r.started)<<" "<<utc(*r.ended)<<" g"<<r.gpus; std::cerr<<"\n";}
         if (scene_.rule().per_day) CHECK(budget.today + budget.aside <= *scene_.rule().per_day);
         if (scene_.rule().per_month) CHECK(budget.this_month + budget.aside <= *scene_.rule().per_month);
         for (const policies::Site& site : scene_.policy.sites)
