@@ -79,7 +79,8 @@ Result<void> Records::read_finished() {
 
 // A copy whose end was noted just before this program was killed is not noted again.
 void Records::catch_up() {
-    for (auto& [job, record] : records_) {
+    for (auto& known : records_) {
+        Record& record = known.second;
         if (record.ended() || record.run.remote_id == 0) continue;
         const auto same = std::ranges::find_if(finished_, [&](const auto& entry) {
             return entry.first == record.site && entry.second.job == record.run.job &&

@@ -10,7 +10,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMostFinished = 1000;
 
-std::int64_t seconds(Time time) {
+std::int64_t unix_time(Time time) {
     return time.time_since_epoch().count();
 }
 
@@ -50,7 +50,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
         list.push_back({{"name", name},
                         {"reachable", state.reachable},
                         {"problem", state.problem},
-                        {"at", seconds(state.at)},
+                        {"at", unix_time(state.at)},
                         {"round_trip_us", state.round_trip.count()},
                         {"api", state.api},
                         {"rooms", rooms(state)},
@@ -61,7 +61,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
                         {"finished", finished.contains(name) ? finished[name] : json::array()}});
     }
     const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
-    const json all{{"version", 1}, {"at", seconds(now)}, {"host", host}, {"sites", std::move(list)}};
+    const json all{{"version", 1}, {"at", unix_time(now)}, {"host", host}, {"sites", std::move(list)}};
     return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -114,7 +115,7 @@ class Choice {
         if (found != nullptr)
             return "at " + found->place.place + " it " + takes_and_costs(w_, found->place) + ", at home it " +
                    takes_and_costs(w_, home) + ": not better by " +
-                   std::to_string(static_cast<int>(rule_.better * 100 + 0.5)) + "%";
+                   std::to_string(std::lround(rule_.better * 100)) + "%";
         if (quotes_.size() == 1) return quotes_.front().place.place + ": " + quotes_.front().place.excluded;
         return "no site takes it";
     }

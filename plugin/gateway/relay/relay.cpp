@@ -119,7 +119,7 @@ class Relay {
 
   private:
     bool connect();
-    bool take(Message message);
+    bool take(const Message& message);
     void take_output(const Message& message);
     void offer_next();
     void create(const Message& message);
@@ -256,7 +256,7 @@ void Relay::close_file() {
 }
 
 // Whether the job goes on.
-bool Relay::take(Message message) {
+bool Relay::take(const Message& message) {
     const std::string kind = message.kind();
     if (kind == "say") {
         say(message.what.value("text", ""));
@@ -303,7 +303,7 @@ int Relay::run(int signals) {
             auto message = channel_->receive();
             if (!message) {
                 lost(message.error().message);
-            } else if (!*message || !take(std::move(**message))) {
+            } else if (!*message || !take(**message)) {
                 break;
             }
         }

@@ -135,8 +135,8 @@ Answered<void> Client::accepts(const Credentials& who) {
         return failed(Trouble::kUnreachable,
                       endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user);
     Failure failure = found.error();
-    if (failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage)
-        failure.trouble = Trouble::kUnreachable;
+    // Whatever it is, it says nothing of the submission, which was not sent.
+    if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
     return tl::make_unexpected(std::move(failure));
 }
 

@@ -41,7 +41,7 @@ class Client {
     Answered<Pinged> ping(const Credentials& who);
 
     // The new job's id. It asks first whether the controller answers this user: where that fails nothing was
-    // submitted. Only after kUnsure and kGarbage the job may exist.
+    // submitted, which is kUnreachable or kUnauthorized. Only after kUnsure and kGarbage the job may exist.
     Answered<std::uint32_t> submit(const Credentials& who, const Submission& submission);
 
     Answered<Job> job(const Credentials& who, std::uint32_t id);

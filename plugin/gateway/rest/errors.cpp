@@ -31,6 +31,7 @@ enum SlurmErrno {
     kLastSocketError = 5099,
     kFirstAuthError = 6000,
     kLastAuthError = 6099,
+    kDatabase = 7000,  // v0.0.39 adds it to every answer where there is no slurmdbd
     kRestAuthFail = 9008,
 };
 
@@ -58,6 +59,7 @@ Trouble trouble_of_errno(std::int64_t number) {
         break;
     }
     if (number >= kFirstAuthError && number <= kLastAuthError) return Trouble::kUnauthorized;
+    if (number == kDatabase) return Trouble::kUnsure;
     const bool socket = number >= kFirstSocketError && number <= kLastSocketError;
     return number >= kFirstError && !socket ? Trouble::kRefused : Trouble::kUnsure;
 }
@@ -66,7 +68,7 @@ Trouble trouble_of_errno(std::int64_t number) {
 // "unspecified" and the like.
 int weight(const Failure& failure) {
     if (failure.trouble != Trouble::kUnsure) return 1;
-    return failure.slurm_errno > 0 ? 2 : 0;
+    return failure.slurm_errno > 0 && failure.slurm_errno != kDatabase ? 2 : 0;
 }
 
 Trouble trouble_of_status(int status) {

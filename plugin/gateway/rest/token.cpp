@@ -29,7 +29,7 @@ std::optional<std::string> decoded(std::string_view text) {
 }  // namespace
 
 std::optional<Time> good_until(const std::string& token) {
-    constexpr std::int64_t kLatest = std::int64_t{1} << 36;
+    constexpr std::int64_t kLatestClaim = std::int64_t{1} << 36;
     const auto begin = token.find('.');
     if (begin == std::string::npos) return std::nullopt;
     const auto end = token.find('.', begin + 1);
@@ -41,7 +41,7 @@ std::optional<Time> good_until(const std::string& token) {
     const auto until = document.find("exp");
     if (until == document.end() || !until->is_number_integer()) return std::nullopt;
     const auto seconds = until->get<std::int64_t>();
-    if (seconds < 0 || seconds > kLatest) return std::nullopt;
+    if (seconds < 0 || seconds > kLatestClaim) return std::nullopt;
     return Time(Duration(seconds));
 }
 

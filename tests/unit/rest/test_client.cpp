@@ -88,6 +88,12 @@ TEST_CASE("nothing is submitted while the controller does not answer", "[rest]")
     for (const std::string& line : site.lines()) CHECK(!line.starts_with("POST"));
 }
 
+TEST_CASE("a site that is not what it should be refuses no submission", "[rest]") {
+    FakeSite site([](const std::string&) { return http(404, "<html>nginx</html>"); });
+    Client client({site.url(), ""});
+    CHECK(client.submit(kAlice, {}).error().trouble == Trouble::kUnreachable);
+}
+
 TEST_CASE("a submission whose answer is lost is unsure, and sent once", "[rest]") {
     FakeSite site([](const std::string& request) {
         return request.starts_with("POST") ? std::string() : old_site(request);

@@ -55,6 +55,10 @@ TEST_CASE("of several errors the one that tells most counts", "[rest]") {
               400, R"({"errors":[{"error_code":-1,"error":"bad"},{"error_code":9001,"error":"parsing"}]})") ==
           Trouble::kRefused);
     CHECK(submit_trouble(500, R"({"errors":[{"error_code":9001},{"error_code":1003}]})") == Trouble::kUnsure);
+    // v0.0.39 without slurmdbd
+    CHECK(submit_trouble(500, R"({"errors":[{"error_number":7000},{"error_number":2000}]})") ==
+          Trouble::kRefused);
+    CHECK(submit_trouble(500, errors_with(7000)) == Trouble::kUnsure);
 }
 
 TEST_CASE("an answer that is not slurmrestd's is judged by its status", "[rest]") {
