@@ -242,6 +242,9 @@ int run(int argc, char** argv) {
     command("moves", "jobs that are or were moved to other nodes, and what that cost", [](const Options& o) {
         return show(o, {{"ask", "moves"}}, cli::print_moves);
     });
+    command("sites", "remote sites: how they stand, what they cost, and who is there", [](const Options& o) {
+        return show(o, {{"ask", "sites"}}, cli::print_sites);
+    });
     command("idle", "jobs that hold GPUs and do not use them", show_idle)
         ->add_option("--by", options.by, "add up by job, user, account or partition")
         ->check(CLI::IsMember({"job", "user", "account", "partition"}))

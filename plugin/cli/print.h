@@ -21,6 +21,13 @@ std::string print_explained_service(const json& answer, const Look& look);
 
 std::string print_moves(const json& answer, const Look& look);
 
+// Remote sites: how they stand, what they cost and who is there.
+std::string print_sites(const json& answer, const Look& look);
+// What jobs would take at home and elsewhere; of one job alone; and a line a site. Empty where there is none.
+std::string print_comparisons(const json& comparisons, std::int64_t not_compared, const Look& look);
+std::string print_comparison(const json& comparison, const std::string& currency, const Look& look);
+std::string print_site_notes(const json& sites, const Look& look);
+
 // What an order has brought about. `done` is weirctld's answer to it, `status` what it says afterwards; null
 // where that could not be had.
 std::string print_pause(const Look& look);

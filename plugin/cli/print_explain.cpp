@@ -25,6 +25,7 @@ std::string print_explain(const json& explained, const Look& look) {
         if (!text.empty()) text += "\n";
         text += painted(Paint::kHeading, wrapped("", heading, 2, look), look);
         for (const std::string& sentence : texts_of(job, "why")) text += wrapped("  - ", sentence, 4, look);
+        text += print_comparison(member_of(job, "comparison"), text_of(explained, "currency"), look);
     }
     if (const auto more = number_of(explained, "more"); more > 0)
         text +=

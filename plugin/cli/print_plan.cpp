@@ -11,6 +11,14 @@ namespace {
 bool acts(const json& step, const json& plan, bool by_default) {
     const std::string rule = text_of(step, "rule");
     if (rule == "consolidate") return text_of(plan, "consolidate") == "act";
+    if (rule == "overflow") {
+        // What is taken back is taken back of rules that act, or once did.
+        const std::string its = text_of(step, "overflow_rule");
+        for (const json& candidate : member_of(plan, "overflow"))
+            if ((its.empty() || text_of(candidate, "name") == its) && text_of(candidate, "mode") == "act")
+                return true;
+        return false;
+    }
     const json& rules = member_of(plan, "rules");
     const std::string what = text_of(step, "do");
     for (const json& candidate : rules) {
@@ -73,6 +81,14 @@ std::string print_plan(const json& plan, const Look& look) {
         text += paused || mode != "act" ? "There would be nothing to do.\n" : "There is nothing to do.\n";
     if (const std::string goals = print_goals(member_of(plan, "goals"), look); !goals.empty())
         text += "\n" + painted(Paint::kHeading, "What moving jobs could bring about:", look) + "\n" + goals;
+    if (const std::string compared =
+            print_comparisons(member_of(plan, "comparisons"), number_of(plan, "not_compared"), look);
+        !compared.empty())
+        text +=
+            "\n" +
+            painted(Paint::kHeading,
+                    "What jobs would take here and elsewhere, in " + text_of(plan, "currency") + ":", look) +
+            "\n" + compared;
     const std::string notes = print_rule_notes(rules, "", look);
     return notes.empty() ? text : text + "\n" + notes;
 }

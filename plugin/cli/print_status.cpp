@@ -150,7 +150,8 @@ std::string print_status(const json& status, const Look& look) {
                                    " that jobs hold are wasted: see `weir idle`.",
                                2, look);
     const std::string services = print_service_notes(member_of(status, "services"), look) +
-                                 print_consolidation_note(member_of(status, "consolidation"), look);
+                                 print_consolidation_note(member_of(status, "consolidation"), look) +
+                                 print_site_notes(member_of(status, "overflow"), look);
     if (rules.empty())
         return text + "\nweir.yaml has no lending rule.\n" + (services.empty() ? "" : "\n" + services);
     text += "\n" + print_rules(rules, look);

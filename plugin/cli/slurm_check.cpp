@@ -114,7 +114,7 @@ SlurmCheck ask_slurm(const config::Policy& policy) {
         if (name != nullptr && std::string_view(name).starts_with("weir_")) reservations.emplace_back(name);
     }
     std::ranges::sort(reservations);
-    observe::UserNames users;
+    observe::Names users;
     const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
     check.findings =
         config::check_names(policy, observe::to_snapshot(tables, reservations, now, users, false));

@@ -160,6 +160,7 @@ json ControlSocket::reply(const std::string& line, const Reader& reader) {
         return answer_of(services_to_json(*view, reader, named ? request["service"].get<std::string>() : ""));
     }
     if (ask == "moves") return answer_of(moves_to_json(*view, reader));
+    if (ask == "sites") return answer_of(sites_to_json(*view, reader));
     if (ask == "idle") return answer_of(idle_to_json(*view, reader));
     if (ask == "explain") {
         if (!request.contains("job") || !request["job"].is_string())

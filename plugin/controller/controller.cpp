@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/controller/controller.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <random>
 
 #include "plugin/actuate/actuate.h"
 #include "plugin/actuate/endpoints.h"
@@ -16,6 +18,7 @@
 #include "policies/consolidate/consolidate.h"
 #include "policies/idle/idle.h"
 #include "policies/lend/lend.h"
+#include "policies/overflow/overflow.h"
 #include "policies/services/services.h"
 
 namespace weir::controller {
@@ -63,6 +66,35 @@ std::vector<std::string> reservation_names(const config::Policy& policy) {
     for (const auto& rule : policy.lend) names.push_back(rule.reservation());
     std::ranges::sort(names);
     return names;
+}
+
+// Those of one host and port tell together.
+std::vector<observe::GatewaySource> gateway_sources(const config::Policy& policy) {
+    std::vector<observe::GatewaySource> sources;
+    for (const config::SiteConnection& connection : policy.connections) {
+        const auto known = std::ranges::find_if(sources, [&](const observe::GatewaySource& one) {
+            return one.host == connection.host && one.port == connection.port;
+        });
+        if (known != sources.end())
+            known->sites.push_back(connection.site);
+        else
+            sources.push_back({connection.host, connection.port, {connection.site}});
+    }
+    for (auto& source : sources) std::ranges::sort(source.sites);
+    return sources;
+}
+
+observe::Gateways gateways(const config::Policy& policy, const std::string& installation) {
+    observe::Gateways all;
+    all.installation = installation;
+    all.sites.reserve(policy.overflow.sites.size());
+    for (const policies::Site& site : policy.overflow.sites) {
+        observe::GatewaySite one{site.name, site.partition, {}};
+        one.users.reserve(site.users.size());
+        for (const auto& [user, account] : site.users) one.users.push_back(user);
+        all.sites.push_back(std::move(one));
+    }
+    return all;
 }
 
 }  // namespace
@@ -130,6 +162,16 @@ void Controller::follow_policy() {
                                             policy_.telemetry.agents, policy_.telemetry.period,
                                             windows.empty() ? policy_.telemetry.period : windows.back()});
     watch_.use(service_sources(policy_));
+    sites_.use(gateway_sources(policy_));
+}
+
+// By it a site tells the copies of this cluster's jobs from all others, so it is made once and kept.
+void Controller::name_installation() {
+    if (policy_.overflow.sites.empty() || !ledger_.overflow.installation.empty()) return;
+    std::random_device random;
+    Ledger ledger = ledger_;
+    ledger.overflow.installation = fmt::format("{:08x}{:08x}", random(), random());
+    remember(ledger);
 }
 
 Result<void> Controller::observe(Snapshot& snapshot) {
@@ -137,9 +179,12 @@ Result<void> Controller::observe(Snapshot& snapshot) {
     const bool gpu_uses = !policy_.idle.empty() || policy_.consolidate;
     auto loaded = tables_.refresh(gpu_uses);
     if (loaded) {
-        snapshot = observe::to_snapshot(tables_, reservation_names(policy_), now(), users_, gpu_uses,
-                                        service_jobs(policy_));
+        snapshot =
+            observe::to_snapshot(tables_, reservation_names(policy_), now(), names_, gpu_uses,
+                                 service_jobs(policy_), gateways(policy_, ledger_.overflow.installation));
         snapshot.services = watch_.look();
+        sites_.settled(ledger_.overflow.settled);
+        snapshot.sites = sites_.look();
         snapshot.ledger = ledger_;
         snapshot.gpu_windows = policies::gpu_windows(policy_.idle);
         if (policy_.telemetry.agents != 0) telemetry_.use(observe::agent_hosts(tables_));
@@ -180,11 +225,16 @@ Plan Controller::decide(const Snapshot& snapshot, bool only_what_acts) const {
     if (!only_what_acts || !ledger_.paused)
         policies::consolidate(snapshot, policy_.consolidate,
                               policy_.consolidate && left_out(*policy_.consolidate), plan);
+    policies::OverflowPolicy overflow = policy_.overflow;
+    for (auto& rule : overflow.rules)
+        rule.mode = left_out(rule) ? policies::Mode::kAdvise : policies::Mode::kAct;
+    policies::overflow(snapshot, overflow, policy_.gpu_types, only_what_acts && ledger_.paused, plan);
     return plan;
 }
 
 void Controller::cycle() {
     take_orders(now());
+    name_installation();
     auto view = std::make_shared<View>();
     if (auto seen = observe(view->snapshot); !seen) {
         observe_time_ = {};  // it waited for an answer; nothing was asked of slurmctld that calls for rest
@@ -199,6 +249,7 @@ void Controller::cycle() {
     view->plan = decide(view->snapshot, false);
     const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts) &&
                                  std::ranges::all_of(policy_.services, acts) &&
+                                 std::ranges::all_of(policy_.overflow.rules, acts) &&
                                  (!policy_.consolidate || acts(*policy_.consolidate))
                              ? view->plan
                              : decide(view->snapshot, true);

@@ -10,6 +10,7 @@
 #include "plugin/controller/shared.h"
 #include "plugin/observe/observe.h"
 #include "plugin/observe/services/watch.h"
+#include "plugin/observe/sites/watch.h"
 #include "plugin/observe/telemetry/telemetry.h"
 #include "plugin/slurm/session.h"
 
@@ -38,6 +39,7 @@ class Controller {
     std::string carry_out_scale(Order& order, Time now);
     Result<void> observe(Snapshot& snapshot);
     void follow_policy();
+    void name_installation();
     Plan decide(const Snapshot& snapshot, bool only_what_acts) const;
     void follow_replicas(const Plan& plan);
     void publish(const Plan& plan);
@@ -55,9 +57,10 @@ class Controller {
     Metrics& metrics_;
     Journal journal_;
     slurm::Tables tables_;
-    observe::UserNames users_;
+    observe::Names names_;
     observe::Telemetry telemetry_;
     observe::ServiceWatch watch_;
+    observe::SiteWatch sites_;
     Ledger ledger_;
     std::map<JobId, Time> refused_until_;  // jobs that Slurm would not let name the reservation
     std::uint64_t cycles_ = 0;

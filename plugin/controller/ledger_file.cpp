@@ -206,10 +206,15 @@ std::string to_json(const Ledger& ledger) {
     for (const IdleJob& job : ledger.idle) idle.push_back(idle_to_json(job));
     json services = json::array();
     for (const ServiceState& state : ledger.services) services.push_back(service_to_json(state));
-    return json{{"version", kVersion},     {"loans", loans},
-                {"rules", rules},          {"idle", idle},
-                {"services", services},    {"consolidation", consolidation_to_json(ledger.consolidation)},
-                {"paused", ledger.paused}, {"paused_by", ledger.paused_by}}
+    return json{{"version", kVersion},
+                {"loans", loans},
+                {"rules", rules},
+                {"idle", idle},
+                {"services", services},
+                {"consolidation", consolidation_to_json(ledger.consolidation)},
+                {"overflow", overflow_to_json(ledger.overflow)},
+                {"paused", ledger.paused},
+                {"paused_by", ledger.paused_by}}
                .dump(1) +
            "\n";
 }
@@ -232,6 +237,7 @@ Result<Ledger> ledger_from_json(const std::string& text) {
         }
         if (object.contains("consolidation"))
             ledger.consolidation = consolidation_from_json(object["consolidation"]);
+        if (object.contains("overflow")) ledger.overflow = overflow_from_json(object["overflow"]);
         ledger.paused = object.at("paused");
         ledger.paused_by = object.at("paused_by");
         std::ranges::sort(ledger.loans, {}, [](const Loan& loan) { return std::tie(loan.rule, loan.node); });

@@ -86,13 +86,6 @@ Clearing clearing_from_json(const json& object) {
     return clearing;
 }
 
-template <class Thing, class ToJson>
-json list_of(const std::vector<Thing>& things, ToJson to_json) {
-    json list = json::array();
-    for (const Thing& thing : things) list.push_back(to_json(thing));
-    return list;
-}
-
 }  // namespace
 
 json consolidation_to_json(const Consolidation& consolidation) {

@@ -34,4 +34,15 @@ inline std::optional<JobId> optional_job_of(const nlohmann::ordered_json& object
 nlohmann::ordered_json consolidation_to_json(const Consolidation& consolidation);
 Consolidation consolidation_from_json(const nlohmann::ordered_json& object);
 
+nlohmann::ordered_json overflow_to_json(const Overflow& overflow);
+Overflow overflow_from_json(const nlohmann::ordered_json& object);
+
+// The things as a list, each as `to_json` has it.
+template <class Thing, class ToJson>
+nlohmann::ordered_json list_of(const std::vector<Thing>& things, ToJson to_json) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Thing& thing : things) list.push_back(to_json(thing));
+    return list;
+}
+
 }  // namespace weir::controller::ledger_parts

@@ -16,6 +16,8 @@
 #include <thread>
 #include <utility>
 
+#include "plugin/controller/site_gauges.h"
+
 namespace weir::controller {
 namespace {
 
@@ -145,6 +147,7 @@ struct Metrics::Parts {
                                         .Register(registry)
                                         .Add({});
     std::optional<std::set<std::pair<JobId, Time>>> moves_counted;  // past ones, by job and when they began
+    SiteGauges sites{registry};
     std::mutex endpoints_mutex;
     std::map<std::string, std::string> endpoints;  // JSON, by service
     httplib::Server server;
@@ -287,6 +290,7 @@ void Metrics::update(const View& view) {
     parts_->update_gpus(view);
     parts_->update_services(view);
     parts_->update_moves(view);
+    parts_->sites.update(view.plan.overflow);
     parts_->last_cycle.Set(static_cast<double>(view.snapshot.at.time_since_epoch().count()));
     parts_->cycle_seconds.Add({{"stage", "observe"}}).Set(view.observe_time.count());
     parts_->cycle_seconds.Add({{"stage", "decide"}}).Set(view.decide_time.count());

@@ -215,6 +215,7 @@ json step_to_json(const Step& step) {
                                  : std::is_same_v<Taken, TakeBack> ? "take_back"
                                                                    : "extend_limit";
                 object["rule"] = "overflow";
+                if constexpr (requires { action.rule; }) object["overflow_rule"] = action.rule;
                 object["site"] = action.site;
                 object["job"] = action.job.value;
             } else {
@@ -267,6 +268,7 @@ json status_to_json(const View& view, const Reader& reader) {
             {"rules", rules},
             {"services", service_notes(view)},
             {"consolidation", consolidation_notes(view)},
+            {"overflow", overflow_notes(view)},
             {"telemetry", telemetry_to_json(view)}};
 }
 
@@ -286,7 +288,11 @@ json plan_to_json(const View& view, const Reader& reader) {
                                 : json(nullptr)},
             {"steps", steps},
             {"rules", rules},
-            {"goals", goals_to_json(view, reader)}};
+            {"goals", goals_to_json(view, reader)},
+            {"overflow", overflow_rules(view)},
+            {"currency", view.plan.overflow.currency},
+            {"comparisons", comparisons_to_json(view, reader)},
+            {"not_compared", view.plan.overflow.not_looked_at}};
 }
 
 json loans_to_json(const View& view, const Reader& reader) {

@@ -68,6 +68,10 @@ nlohmann::ordered_json services_to_json(const View& view, const Reader& reader, 
 // Moves of jobs, running and past.
 nlohmann::ordered_json moves_to_json(const View& view, const Reader& reader);
 
+// Remote sites: how they stand, what they cost, and whose jobs are there. Amounts of money are in units of
+// the currency.
+nlohmann::ordered_json sites_to_json(const View& view, const Reader& reader);
+
 nlohmann::ordered_json step_to_json(const Step& step);
 
 }  // namespace weir::controller

@@ -6,6 +6,7 @@
 #include "plugin/controller/view_parts.h"
 #include "policies/consolidate/consolidate.h"
 #include "policies/lend/lend.h"
+#include "policies/overflow/overflow.h"
 #include "policies/services/services.h"
 
 namespace weir::controller {
@@ -68,6 +69,9 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         for (std::string& sentence :
              policies::explain_moves(view.snapshot, view.policy.consolidate, acts, view.plan, job))
             why.push_back(std::move(sentence));
+        for (std::string& sentence :
+             policies::explain_overflow(view.snapshot, view.policy.overflow, view.plan, job))
+            why.push_back(std::move(sentence));
         return why;
     };
     constexpr std::size_t kMost = 20;
@@ -83,10 +87,12 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
                                   : job->state == JobState::kRunning ? "RUNNING"
                                                                      : "COMPLETING"},
                         {"reason", job->reason},
-                        {"why", sentences(*job)}});
+                        {"why", sentences(*job)},
+                        {"comparison", comparison_of(view, *job)}});
     }
     return {{"at", seconds(view.snapshot.at)},
             {"jobs", jobs},
+            {"currency", view.plan.overflow.currency},
             {"more", found.size() > kMost ? found.size() - kMost : 0}};
 }
 

@@ -44,9 +44,14 @@ std::vector<std::string> split(std::string_view list) {
 // Builds one snapshot; the position of each of Slurm's nodes in the sorted list is worked out once.
 class Conversion {
   public:
-    Conversion(const slurm::Tables& tables, const std::vector<std::string>& own, Time at, UserNames& users,
-               bool gpu_uses, const std::vector<ServiceJobs>& services)
-        : tables_(tables), own_(own), users_(users), gpu_uses_(gpu_uses), services_(services) {
+    Conversion(const slurm::Tables& tables, const std::vector<std::string>& own, Time at, Names& names,
+               bool gpu_uses, const std::vector<ServiceJobs>& services, const Gateways& gateways)
+        : tables_(tables),
+          own_(own),
+          names_(names),
+          gpu_uses_(gpu_uses),
+          services_(services),
+          gateways_(gateways) {
         snapshot_.at = at;
         const std::time_t clock = at.time_since_epoch().count();
         std::tm local{};
@@ -65,6 +70,7 @@ class Conversion {
   private:
     void convert_nodes();
     void convert_partitions();
+    void mark_gateway(const partition_info_t& info, Partition& partition);
     void convert_reservations();
     void convert_jobs();
     void add_gpu_uses(const slurm_job_info_t& info, const Job& job);
@@ -95,9 +101,10 @@ class Conversion {
 
     const slurm::Tables& tables_;
     const std::vector<std::string>& own_;
-    UserNames& users_;
+    Names& names_;
     bool gpu_uses_;
     const std::vector<ServiceJobs>& services_;
+    const Gateways& gateways_;
     Snapshot snapshot_;
     std::vector<NodeIndex> position_;  // by Slurm's node table
     std::unordered_map<std::string, PartitionIndex> partition_position_;
@@ -171,10 +178,20 @@ void Conversion::convert_partitions() {
         partition.name = text(info.name);
         partition.up = info.state_up == PARTITION_UP;
         partition.nodes = node_list(info.node_inx);
+        mark_gateway(info, partition);
     }
     std::ranges::sort(snapshot_.partitions, {}, &Partition::name);
     for (std::size_t i = 0; i < snapshot_.partitions.size(); ++i)
         partition_position_[snapshot_.partitions[i].name] = static_cast<PartitionIndex>(i);
+}
+
+void Conversion::mark_gateway(const partition_info_t& info, Partition& partition) {
+    const auto site = std::ranges::find(gateways_.sites, partition.name, &GatewaySite::partition);
+    if (site == gateways_.sites.end()) return;
+    partition.site = site->site;
+    read_access(info, partition);
+    partition.kept_out = names_.groups.kept_out(*site, info.allow_groups, snapshot_.at);
+    for (const NodeIndex node : partition.nodes) snapshot_.nodes[node].gateway = true;
 }
 
 void Conversion::convert_reservations() {
@@ -221,7 +238,7 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
     job.id = JobId{info.job_id};
     job.label = std::to_string(info.job_id);
     job.uid = info.user_id;
-    job.user = info.user_name != nullptr ? info.user_name : users_.of(info.user_id);
+    job.user = info.user_name != nullptr ? info.user_name : names_.users.of(info.user_id);
     job.account = text(info.account);
     job.qos = text(info.qos);
     job.batch = info.batch_flag != 0;
@@ -238,9 +255,13 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
         job.notice = job_submit::token::notice(info.admin_comment);
         job.checkpoint = job_submit::token::checkpoint(info.admin_comment);
         job.told = job_submit::token::told(info.admin_comment);
+        job.overflow = job_submit::token::overflow(info.admin_comment).value_or(OverflowRequest{});
+        if (const auto token = job_submit::token::get(info.admin_comment, job_submit::token::kSite))
+            job.nominated = nominated_site(*token, gateways_.installation);
     }
     job.requeueable = info.batch_flag != 0 && info.requeue != 0;
     job.reservation = text(info.resv_name);
+    job.licences = !text(info.licenses).empty();
     job.submitted = to_time(info.submit_time);
     if (info.time_limit != INFINITE && info.time_limit != NO_VAL)
         job.time_limit = std::chrono::minutes(info.time_limit);
@@ -317,7 +338,7 @@ void Conversion::convert_jobs() {
         const std::uint32_t base = info.job_state & JOB_STATE_BASE;
         const bool lives = base == JOB_PENDING || base == JOB_RUNNING || base == JOB_SUSPENDED ||
                            (info.job_state & JOB_COMPLETING) != 0;
-        auto replica = services_.empty() ? std::nullopt : replica_of(info, services_, users_);
+        auto replica = services_.empty() ? std::nullopt : replica_of(info, services_, names_.users);
         if (!lives) {
             if (replica)
                 snapshot_.ended.push_back({JobId{info.job_id}, replica->service, replica->number,
@@ -349,8 +370,9 @@ const std::string& UserNames::of(std::uint32_t uid) {
 }
 
 Snapshot to_snapshot(const slurm::Tables& tables, const std::vector<std::string>& reservations, Time at,
-                     UserNames& users, bool gpu_uses, const std::vector<ServiceJobs>& services) {
-    return Conversion(tables, reservations, at, users, gpu_uses, services).run();
+                     Names& names, bool gpu_uses, const std::vector<ServiceJobs>& services,
+                     const Gateways& gateways) {
+    return Conversion(tables, reservations, at, names, gpu_uses, services, gateways).run();
 }
 
 std::vector<AgentHost> agent_hosts(const slurm::Tables& tables) {

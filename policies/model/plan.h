@@ -180,6 +180,7 @@ struct Nominate {
     std::string partition;  // the site's
     std::vector<std::string> partitions;
     std::string token;  // "west@INSTALLATION", by which the gateway knows that it was nominated
+    std::string rule;   // by which it was
     std::string told;
 
     bool operator==(const Nominate&) const = default;

@@ -74,16 +74,6 @@ std::string say_why_none(const Snapshot& snapshot, const OverflowPolicy& policy,
            (why.empty() ? std::string("more urgent jobs are looked at first") : why);
 }
 
-std::string say_of_place(const Work& work, const PlaceReport& place) {
-    const std::string figures = "done in " + to_text(place.takes()) + " for " + priced(work, place.price) +
-                                ", " + to_text(place.total()) + " with its time";
-    if (place.place == "home") return "at home it would be " + figures + ": " + place.wait_from;
-    if (place.excluded.empty())
-        return "at site " + place.place + " it would be " + figures + ", and cost " + to_text(place.worst) +
-               " at most";
-    return "not at site " + place.place + ": " + place.excluded;
-}
-
 }  // namespace
 }  // namespace spill
 
@@ -100,15 +90,14 @@ std::vector<std::string> explain_overflow(const Snapshot& snapshot, const Overfl
     const auto told = std::ranges::find_if(plan.overflow.comparisons, [&](const Comparison& one) {
         return one.job == job.id && one.label == job.label;
     });
-    Plan scratch;
-    const GpuTypeTable no_types;
-    const Work work(snapshot, policy, no_types, true, scratch);
     if (told != plan.overflow.comparisons.end()) {
         said.push_back((told->chosen.empty() ? "it is not sent elsewhere now: "
                                              : "Weir would let it start at site " + told->chosen + ": ") +
                        told->why);
-        for (const PlaceReport& place : told->places) said.push_back(say_of_place(work, place));
     } else if (said.empty()) {
+        Plan scratch;
+        const GpuTypeTable no_types;
+        const Work work(snapshot, policy, no_types, true, scratch);
         if (std::string why = say_why_none(snapshot, policy, work, job); !why.empty())
             said.push_back(std::move(why));
     }

@@ -97,6 +97,7 @@ Nominate nominate_step(const Work& work, const Nomination& nomination, const Job
     step.partitions = work.home_of(job);
     step.partitions.push_back(nomination.partition);
     step.token = nomination.site + "@" + work.memory().installation;
+    step.rule = nomination.budget;
     step.told = "it may start at site " + nomination.site +
                 ", too, where it should be done sooner or for less; Slurm starts it where it first can";
     return step;

@@ -142,7 +142,7 @@ class Following {
         }
         // It has been there, or may have been between two looks.
         if (!n_.started_with) n_.started_with = n_.restarts;
-        if (!n_.settled && live_run(w_, n_) != nullptr) {
+        if (!n_.settled && answers() && live_run(w_, n_) != nullptr) {
             n_.gone.reset();
             return true;
         }
@@ -173,6 +173,10 @@ class Following {
                    : "partition " + w_.snapshot.partitions[job_->partitions.front()].name;
     }
 
+    bool answers() const {
+        return site_ != nullptr && site_->look != nullptr && site_->look->gateway_answers;
+    }
+
     const RemoteRun* any_run() const {
         if (site_ == nullptr || site_->look == nullptr) return nullptr;
         const auto found =
@@ -187,15 +191,13 @@ class Following {
 
     // Whether its gateway may yet tell of a run. What is set aside stays so until then.
     bool await_end() {
-        if (!n_.gone) n_.gone = w_.snapshot.at;
-        if (any_run() != nullptr) {
-            n_.gone = w_.snapshot.at;
+        if (answers() && any_run() != nullptr) {
+            n_.gone.reset();
             return true;
         }
+        if (!n_.gone) n_.gone = w_.snapshot.at;
         if (w_.snapshot.at - *n_.gone >= kForgotten) return false;
-        const bool told = site_ != nullptr && site_->look != nullptr && site_->look->gateway_answers &&
-                          site_->look->heard > *n_.gone;
-        return !told;
+        return !answers() || site_->look->heard <= *n_.gone;
     }
 
     // There was no run, so nothing is to be settled.

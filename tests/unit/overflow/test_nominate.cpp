@@ -25,6 +25,7 @@ TEST_CASE("a site that stays better for long enough is added to a job's partitio
     step.partition = "west";
     step.partitions = {"train", "west"};
     step.token = "west@00000000deadbeef";
+    step.rule = "spill";
     step.told =
         "it may start at site west, too, where it should be done sooner or for less; Slurm starts it "
         "where it first can";

@@ -219,7 +219,7 @@ class Simulation {
 TEST_CASE("overflow never overdraws, never nominates twice, fits what is free and comes to rest") {
     std::size_t steps = 0;
     std::size_t settled = 0;
-    for (unsigned seed = 1; seed <= 25; ++seed) {
+    for (unsigned seed = 1; seed <= 10; ++seed) {
         INFO("seed " << seed);
         Simulation simulation(seed);
         for (int i = 0; i < 80; ++i) {
@@ -229,6 +229,6 @@ TEST_CASE("overflow never overdraws, never nominates twice, fits what is free an
         steps += simulation.steps;
         settled += simulation.settled();
     }
-    CHECK(steps > 500);
-    CHECK(settled > 50);
+    CHECK(steps > 200);
+    CHECK(settled > 20);
 }
