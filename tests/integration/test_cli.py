@@ -18,7 +18,8 @@ lend:
     to: inference
 """
 STATUS = {"schema", "cluster", "version", "mode", "paused", "paused_by", "healthy", "problem",
-          "problem_since", "failures", "cycle", "partitions", "rules", "services", "consolidation", "telemetry"}
+          "problem_since", "failures", "cycle", "partitions", "rules", "services", "consolidation", "overflow",
+          "telemetry"}
 CYCLE = {"number", "at", "period_seconds", "observe_seconds", "decide_seconds"}
 PARTITION = {"name", "nodes", "idle_nodes", "lent_nodes", "gpus", "gpus_used", "gpus_lent"}
 RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_nodes", "lent_nodes",
@@ -98,7 +99,8 @@ def test_json_holds_what_the_manual_tells(up):
     assert {name for entry in status["partitions"] for name in entry} == PARTITION
     assert set(status["rules"][0]) == RULE
     assert status["consolidation"] is None
-    assert set(weir.json("plan")) == {"schema", "at", "mode", "paused", "consolidate", "steps", "rules", "goals"}
+    assert set(weir.json("plan")) == {"schema", "at", "mode", "paused", "consolidate", "steps", "rules", "goals",
+                                      "overflow", "comparisons", "currency", "not_compared"}
     loans = weir.json("loans")
     assert set(loans) == {"schema", "at", "loans"}
     assert [(loan["node"], loan["state"], loan["jobs"]) for loan in loans["loans"]] == [
