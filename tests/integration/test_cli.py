@@ -27,7 +27,7 @@ RULE = {"name", "reservation", "mode", "from", "to", "own_nodes", "lendable_node
         "held_home", "held_back", "problem"}
 LOAN = {"node", "rule", "from", "to", "since", "why", "state", "unused_since", "vacating_since",
         "vacating_why", "jobs"}
-EXPLAINED = {"job", "user", "partitions", "state", "reason", "why"}
+EXPLAINED = {"comparison", "job", "user", "partitions", "state", "reason", "why"}
 FINDING = {"severity", "rule", "message"}
 
 
@@ -107,7 +107,7 @@ def test_json_holds_what_the_manual_tells(up):
         ("t1", "used", [str(job)]), ("t2", "used", [str(job)])]
     assert all(set(loan) == LOAN for loan in loans["loans"])
     explained = weir.json("explain", str(job))
-    assert set(explained) == {"schema", "at", "jobs", "more"}
+    assert set(explained) == {"schema", "at", "jobs", "more", "currency"}
     assert set(explained["jobs"][0]) == EXPLAINED and explained["more"] == 0
     check = weir.json("check")
     assert set(check) == {"schema", "file", "ok", "rules", "mode", "cluster", "findings"}
