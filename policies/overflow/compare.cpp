@@ -108,7 +108,7 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
     const Ask ask = ask_of(job.request);
     quote.reckoned = true;
     if (there.more <= 0) {
-        place.excluded = there.throttle;
+        place.excluded = why_full(there);
     } else if (!there.there.fits(ask)) {
         place.excluded = "it is too large for what is free there now";
     } else if (!there.here.fits(ask)) {

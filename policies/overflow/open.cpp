@@ -89,9 +89,8 @@ void throttle(SiteWork& there, const Sent& sent) {
         there.more = std::max(0, more);
         there.throttle = std::move(why);
     };
-    limit(there.site->max_jobs - static_cast<int>(look.runs.size()),
-          "it has " + std::to_string(look.runs.size()) + " jobs from here, and max_jobs is " +
-              std::to_string(there.site->max_jobs));
+    there.more = std::max(0, there.site->max_jobs - static_cast<int>(look.runs.size()));
+    if (there.more == 0) there.throttle = why_full(there);
     if (!sent.fit) limit(0, "jobs that have been sent there wait for room");
     if (look.failures >= kFailures)
         limit(1 - sent.waiting, std::to_string(look.failures) +
@@ -102,6 +101,12 @@ void throttle(SiteWork& there, const Sent& sent) {
 }
 
 }  // namespace
+
+std::string why_full(const SiteWork& there) {
+    return !there.throttle.empty() ? there.throttle
+                                   : "max_jobs is " + std::to_string(there.site->max_jobs) +
+                                         ", and so many are there or may start there";
+}
 
 void open_sites(Work& work) {
     for (SiteWork& there : work.sites) {

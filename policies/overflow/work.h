@@ -92,6 +92,9 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
 // Of a type of GPU, for training, relative to the first type of weir.yaml.
 double training_speed(const GpuTypeTable& types, const std::string& type);
 
+// Why no more jobs may go to a site whose `more` is 0.
+std::string why_full(const SiteWork& there);
+
 // How long a job's files take on their way there.
 Duration stage_in(const SiteWork& there, const Job& job);
 

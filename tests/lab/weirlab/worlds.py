@@ -3,6 +3,8 @@
 
 A site's directory lies below home's, but on a file system of the site's own: home has nothing there."""
 
+from .gateway import HOST
+
 
 def site_directory(directory, name):
     return f"{directory}/{name}"
@@ -11,7 +13,8 @@ def site_directory(directory, name):
 def home(directory, weir, sites):
     """Home's; it knows the names of its sites."""
     return {"number": 0, "prefix": "", "hostname": "lab", "directory": directory, "mount": directory,
-            "weir": weir, "hosts": [host_line(number, site) for number, site in enumerate(sites, 1)]}
+            "weir": weir,
+            "hosts": [f"127.0.0.1 {HOST}"] + [host_line(number, site) for number, site in enumerate(sites, 1)]}
 
 
 def of_site(number, site, directory):

@@ -177,7 +177,7 @@ TEST_CASE("what a site does not take is said") {
     }
     SECTION("too many jobs") {
         scene.west().max_jobs = 0;
-        CHECK(why() == "it has 0 jobs from here, and max_jobs is 0");
+        CHECK(why() == "max_jobs is 0, and so many are there or may start there");
     }
 }
 

@@ -230,6 +230,17 @@ TEST_CASE("while Weir is paused nothing is nominated and nothing is taken back")
     CHECK(nominated(plan.ledger.overflow) == Names{"1: west"});
 }
 
+TEST_CASE("no more jobs are nominated than a site may have") {
+    Scene scene;
+    for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);
+    scene.west().max_jobs = 2;
+    const Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1: west", "2: west"});
+    CHECK(place_of(plan, 3, "west").excluded == "max_jobs is 2, and so many are there or may start there");
+    CHECK(plan.overflow.sites.front().throttle.empty());
+    CHECK(scene.cycle().steps.empty());
+}
+
 TEST_CASE("a site at which submissions fail, or jobs wait for long, gets one job at a time") {
     Scene scene;
     scene.job(1);
