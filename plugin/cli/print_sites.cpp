@@ -186,9 +186,13 @@ std::string print_comparisons(const json& comparisons, std::int64_t not_compared
         if (shown++ == kMost) break;
         std::string job = text_of(one, "job");
         const json& places = member_of(one, "places");
+        const std::string chosen = text_of(one, "chosen");
+        const std::string why = text_of(one, "why");
         for (std::size_t i = 0; i < places.size(); ++i)
             add_place(table, places[i], std::exchange(job, ""),
-                      i + 1 == places.size() ? "so: " + text_of(one, "why") : "");
+                      i + 1 < places.size() ? ""
+                      : chosen.empty()      ? "so: " + why
+                                            : "so: it may start at " + chosen + ", too");
     }
     std::string text = table.text(look);
     const auto more =

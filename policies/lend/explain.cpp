@@ -131,7 +131,6 @@ std::vector<std::string> explain(const Snapshot& snapshot, const std::vector<Len
     }
     tell_declared(job, said);
     if (!job.told.empty()) said.push_back("Weir noted in its AdminComment: " + job.told);
-    if (said.empty()) said.emplace_back("Weir has nothing to do with this job");
     return said;
 }
 

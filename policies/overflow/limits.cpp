@@ -27,8 +27,8 @@ void extend(Work& work) {
         const RemoteRun* run = live_run(work, one);
         const Duration more = run != nullptr ? owed(*there, *job, *run) : Duration{};
         if (more <= Duration{}) continue;
-        const std::string told = "it waited " + to_text(more) + " at site " + one.site +
-                                 " before it started there, so its time limit is that much longer";
+        const std::string told = "for what it waited at site " + one.site +
+                                 " before it started there its time limit is " + to_text(more) + " longer";
         work.step(*job, ExtendLimit{one.job, one.label, one.site, job->time_limit + more, told}, told);
     }
 }

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kLookedAt = 1000;  // jobs, the most urgent ones
 constexpr std::size_t kReported = 200;   // comparisons
 constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
-constexpr std::size_t kTasks = 1000;     // of one array at a time
+constexpr std::size_t kTasks = 1000;     // of one array that are looked at
+constexpr int kAtOnce = 50;              // nominations in a cycle: each is a write that holds up backfill
 
 // A pending job that may overflow.
 struct Candidate {
@@ -26,12 +27,24 @@ bool starts_soon_at_home(const Job& job, Time at) {
     return untried && job.eligible && at - *job.eligible < kSoon;
 }
 
+// To the hundredth, where that says enough.
+Money rounded(Money money) {
+    constexpr std::int64_t kHundredth = kMicrosPerUnit / 100;
+    if (money.value < 10 * kHundredth) return money;
+    return Money{(money.value + kHundredth / 2) / kHundredth * kHundredth};
+}
+
+std::string gpu_hours(GpuSeconds work) {
+    const std::int64_t tenths = (work.value + 180) / 360;
+    const std::string text = std::to_string(tenths / 10);
+    return (tenths % 10 == 0 ? text : text + "." + std::to_string(tenths % 10)) +
+           (tenths == 10 ? " GPU-hour" : " GPU-hours");
+}
+
 std::string takes_and_costs(const Work& work, const PlaceReport& place) {
-    return "is done in " + to_text(place.takes()) + " for " + priced(work, place.price) +
-           (place.vouchers.value > 0
-                ? " and " + std::to_string(place.vouchers.value / 3600) + " GPU-hours of vouchers"
-                : "") +
-           " (" + to_text(place.total()) + " with its time)";
+    return "is done in " + to_text(place.takes()) + " for " + priced(work, rounded(place.price)) +
+           (place.vouchers.value > 0 ? " and " + gpu_hours(place.vouchers) + " of vouchers" : "") + " (" +
+           to_text(rounded(place.total())) + " with its time)";
 }
 
 // One job that is compared, and nominated if it is time.
@@ -97,6 +110,8 @@ class Choice {
         } else if (!prefers() && at - best_since < rule_.stay) {
             told_.why = best->place.place + " is better for it, and must be so for another " +
                         to_text(rule_.stay - (at - best_since));
+        } else if (w_.nominated >= kAtOnce) {
+            told_.why = best->place.place + " is better for it; others are nominated first";
         } else {
             send(*best, home);
         }
@@ -130,7 +145,7 @@ class Choice {
         int sent = 0;
         for (const std::string& label : labels()) {
             if (sent > 0) now = quote(w_, there, rule_, job_);
-            if (!now.place.excluded.empty()) break;
+            if (!now.place.excluded.empty() || w_.nominated >= kAtOnce) break;
             nominate(there, now, label);
             ++sent;
         }
@@ -178,6 +193,7 @@ class Choice {
         there.there.take(ask);
         there.here.take(ask);
         --there.more;
+        ++w_.nominated;
         w_.step(job_, nominate_step(w_, one, job_), one.why);
         set_nomination(w_.memory(), std::move(one));
     }

@@ -53,6 +53,7 @@ struct Work {
     std::vector<SiteWork> sites;  // by name
     Accounts accounts;            // once settle() is through
     std::vector<int> rule_of_partition;
+    int nominated = 0;                        // nominations made in this cycle
     std::map<std::string, const Job*> tasks;  // of arrays, by label, that nominations are about
     mutable std::map<std::vector<PartitionIndex>, std::string> home_types;  // the fastest GPUs of partitions
 

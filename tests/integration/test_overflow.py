@@ -61,8 +61,8 @@ def test_a_job_that_may_go_runs_at_the_site_and_is_paid_for(home, full):
     home.wait_state(job, "RUNNING", timeout=60)
     record = home.job(job)
     assert record["NodeList"].startswith("west-") and site_token(home, job)
-    told = ask(home, "explain", str(job))["jobs"][0]["why"]
-    assert any("it has been sent to site west" in sentence for sentence in told), told
+    home.wait(lambda: ask(home, "explain", str(job))["jobs"][0]["why"], 30, "it to be explained",
+              until=lambda told: any("it has been sent to site west, where it is job" in sentence for sentence in told))
     assert ask(home, "sites")["budgets"][0]["aside"] == 0  # the voucher covers all of it
     assert ask(home, "sites")["sites"][0]["vouchers"][0]["aside"] == 1
     home.wait_state(job, "COMPLETED", timeout=90)
@@ -75,7 +75,7 @@ def test_a_job_that_may_go_runs_at_the_site_and_is_paid_for(home, full):
 
 
 def test_tasks_of_an_array_go_one_by_one(home, full):
-    array = home.sbatch(["--time=10", "--gpus-per-node=8", "--weir-overflow=prefer", "--array=1-3"], script="sleep 5",
+    array = home.sbatch(["--time=10", "--gpus-per-node=2", "--weir-overflow=prefer", "--array=1-3"], script="sleep 5",
                         user="alice", partition="train")
     for task in range(1, 4):
         home.wait(lambda task=task: home.run(["sacct", "-X", "-n", "-P", "-j", f"{array}_{task}", "-o", "state,nodelist"]

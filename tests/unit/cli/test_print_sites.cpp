@@ -43,7 +43,7 @@ json sites_answer() {
 }
 
 json comparisons() {
-    return json::parse(R"json([{"job": "23", "rule": "spill", "chosen": "west",
+    return json::parse(R"json([{"job": "23", "rule": "spill", "chosen": "",
       "why": "west is better for it, and must be so for another 4m", "places": [
       {"place": "home", "excluded": "", "gpu_type": "h100", "wait_from": "Slurm expects to start it at 12:40",
        "run_seconds": 7200, "done_in_seconds": 9600, "price": 16.0, "voucher_gpu_hours": 0.0, "total": 18.4,
@@ -106,6 +106,10 @@ TEST_CASE("what jobs would take here and elsewhere stands side by side", "[cli]"
           "    and 2.0 GPU-hours of vouchers\n"
           "    so: west is better for it, and must be so for another 4m\n"
           "(and 3 jobs that may go elsewhere, less urgent)\n");
+    json chosen = comparisons();
+    chosen[0]["chosen"] = "west";
+    CHECK(print_comparisons(chosen, 0, look(80)).find("    so: it may start at west, too\n") !=
+          std::string::npos);
     CHECK(print_comparisons(json(), 0, look(80)).empty());
     CHECK(print_comparison(comparisons()[0], "USD", look(80)).starts_with("  USD  PLACE  GPU   DONE IN"));
     CHECK(print_comparison(json(), "USD", look(80)).empty());

@@ -94,8 +94,8 @@ TEST_CASE("Weir has nothing to do with other jobs", "[explain]") {
     world.add_nodes("d", 1, {"debug"});
     world.running(1, "train", {"t1"}, 8);
     world.pending(2, "debug", 1, 8);
-    CHECK(told(world, 1) == Names{"Weir has nothing to do with this job"});
-    CHECK(told(world, 2) == Names{"Weir has nothing to do with this job"});
+    CHECK(told(world, 1).empty());
+    CHECK(told(world, 2).empty());
 }
 
 TEST_CASE("what Weir did to a job is said again as long as it stands in its AdminComment", "[explain]") {

@@ -230,6 +230,19 @@ TEST_CASE("while Weir is paused nothing is nominated and nothing is taken back")
     CHECK(nominated(plan.ledger.overflow) == Names{"1: west"});
 }
 
+TEST_CASE("a cycle nominates no more than Slurm can well be told of at once") {
+    Scene scene;
+    scene.world.nodes.at("w1").gpus = {{"a100", 64, 0}};
+    scene.world.nodes.at("w1").cpus = 4096;
+    scene.look().rooms = {{1, 4096, 512 * 1024, "a100", 64}};
+    for (std::uint32_t id = 1; id <= 60; ++id) scene.job(id, 1);
+    Plan plan = scene.cycle_twice();
+    CHECK(plan.steps.size() == 50);
+    CHECK(comparison_of(plan, 51).why == "west is better for it; others are nominated first");
+    plan = scene.cycle();
+    CHECK(plan.steps.size() == 10);
+}
+
 TEST_CASE("no more jobs are nominated than a site may have") {
     Scene scene;
     for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);

@@ -160,7 +160,7 @@ TEST_CASE("a time limit that was extended is set back when the job comes home") 
     run.started = scene.world.at;
     Plan plan = scene.cycle();
     const std::string told =
-        "it waited 8m at site west before it started there, so its time limit is that much longer";
+        "for what it waited at site west before it started there its time limit is 8m longer";
     CHECK(plan.steps ==
           std::vector<Step>{{ExtendLimit{{1}, "1", "west", 2h + 8min, told}, told, {JobId{1}}}});
     CHECK(scene.cycle().steps.empty());
