@@ -31,15 +31,6 @@ void read_hours_list(const Value& value, std::vector<Hours>& into) {
     if (value.is_list() && into.empty()) value.problem("names no time of day");
 }
 
-void read_from_to(const Value& value, int least, int most, int& into) {
-    const auto count = value.count();
-    if (!count) return;
-    if (*count < least || *count > most)
-        value.problem("must be from " + std::to_string(least) + " to " + std::to_string(most));
-    else
-        into = *count;
-}
-
 void read_exemptions(const Value& value, ConsolidateRule& into) {
     value.keys(
         {{"partitions",
@@ -70,15 +61,17 @@ ConsolidateRule read_consolidate_rule(const Value& value) {
                        }),
                   rule.min_gain);
          }},
-        {"at_once", [&](const Value& v) { read_from_to(v, 1, kMostMoves, rule.at_once); }},
-        {"per_hour", [&](const Value& v) { read_from_to(v, 1, kMostAnHour, rule.per_hour); }},
-        {"most_moves", [&](const Value& v) { read_from_to(v, 1, kMostMoves, rule.most_moves); }},
+        {"at_once", [&](const Value& v) { read_number_within(v, 1, kMostMoves, rule.at_once); }},
+        {"per_hour", [&](const Value& v) { read_number_within(v, 1, kMostAnHour, rule.per_hour); }},
+        {"most_moves", [&](const Value& v) { read_number_within(v, 1, kMostMoves, rule.most_moves); }},
         {"max_gpus", [&](const Value& v) { rule.max_gpus = v.count(); }},
         {"cooldown", [&](const Value& v) { read_seconds(v, rule.cooldown); }},
         {"min_run", [&](const Value& v) { read_seconds(v, rule.min_run); }},
         {"start", [&](const Value& v) { read_seconds(v, rule.start); }},
         {"max_worse",
-         [&](const Value& v) { read_from_to(v, 0, static_cast<int>(Nearness::kSame), rule.max_worse); }},
+         [&](const Value& v) {
+             read_number_within(v, 0, static_cast<int>(Nearness::kSame), rule.max_worse);
+         }},
         {"exempt", [&](const Value& v) { read_exemptions(v, rule); }},
     });
     return rule;

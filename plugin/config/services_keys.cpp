@@ -33,21 +33,12 @@ void read_path(const Value& value, std::string& into) {
     keep(value.as("an absolute path", read_absolute_path), into);
 }
 
-void read_within(const Value& value, int least, int most, int& into) {
-    const auto number = value.count();
-    if (!number) return;
-    if (*number < least || *number > most)
-        value.problem("must be from " + std::to_string(least) + " to " + std::to_string(most));
-    else
-        into = *number;
-}
-
 void read_replicas(const Value& value, ServiceRule& into) {
-    value.keys({{"min", [&](const Value& v) { read_within(v, 0, kMostReplicas, into.min); }},
-                {"max", [&](const Value& v) { read_within(v, 1, kMostReplicas, into.max); }},
+    value.keys({{"min", [&](const Value& v) { read_number_within(v, 0, kMostReplicas, into.min); }},
+                {"max", [&](const Value& v) { read_number_within(v, 1, kMostReplicas, into.max); }},
                 {"gpus", [&](const Value& v) {
                      int gpus = 1;
-                     read_within(v, 1, kMostReplicas, gpus);
+                     read_number_within(v, 1, kMostReplicas, gpus);
                      into.gpus = gpus;
                  }}});
     value.require("max");
@@ -81,8 +72,8 @@ Signal read_signal(const Value& value) {
 }
 
 void read_change(const Value& value, ServiceRule& into) {
-    value.keys({{"up", [&](const Value& v) { read_within(v, 1, kMostReplicas, into.most_up); }},
-                {"down", [&](const Value& v) { read_within(v, 1, kMostReplicas, into.most_down); }},
+    value.keys({{"up", [&](const Value& v) { read_number_within(v, 1, kMostReplicas, into.most_up); }},
+                {"down", [&](const Value& v) { read_number_within(v, 1, kMostReplicas, into.most_down); }},
                 {"down_after", [&](const Value& v) { read_seconds(v, into.down_after); }}});
 }
 
@@ -128,7 +119,7 @@ ServiceRule read_service_rule(const Value& value) {
         {"prometheus", [&](const Value& v) { keep(v.as("an address", read_url), rule.prometheus); }},
         {"period", [&](const Value& v) { read_period(v, rule.period); }},
         {"change", [&](const Value& v) { read_change(v, rule); }},
-        {"port", [&](const Value& v) { read_within(v, 1, kLastPort, rule.port); }},
+        {"port", [&](const Value& v) { read_number_within(v, 1, kLastPort, rule.port); }},
         {"ready", [&](const Value& v) { read_ready(v, rule); }},
         {"drain",
          [&](const Value& v) {

@@ -23,6 +23,10 @@ namespace weir::gateway {
 
 using Clock = std::chrono::steady_clock;
 
+inline Time now_in_seconds() {
+    return std::chrono::floor<Duration>(std::chrono::system_clock::now());
+}
+
 // What goes to a relay.
 struct Letter {
     nlohmann::json what;
@@ -41,7 +45,6 @@ struct Stream {
 // What is known of a copy only as long as this process lives.
 struct Live {
     std::uint64_t connection = 0;  // of its relay; 0: none
-    Clock::time_point detached{};  // since when there is none
     Clock::time_point heard{};     // from its relay
     std::shared_ptr<const Luggage> luggage;
     LocalJob local;  // as it was when the relay came
@@ -54,9 +57,10 @@ struct Live {
     std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
     bool seen_ended = false;                // Slurm has said that the local job is over
     int troubles = 0;                       // in a row, with the site
-    Clock::time_point next_ask{};           // the site is left alone with this copy until then
-    Clock::time_point next_move{};          // files are left alone until then
-    bool moving = false;                    // a mover works on it
+    bool missed = false;            // it was not in the site's list when its submission was looked for
+    Clock::time_point next_ask{};   // the site is left alone with this copy until then
+    Clock::time_point next_move{};  // files are left alone until then
+    bool moving = false;            // a mover works on it
 };
 
 // How a site stands, for the controller and for people.

@@ -32,6 +32,10 @@ struct Counter {
     std::deque<Alarm> alarms;
 };
 
+// Whether a job is the one that a copy was sent for: job ids are given out again once Slurm has lost its
+// state. A requeue counts as a new submission.
+bool same_job(const Record& record, const LocalJob& job);
+
 // The gateway's dealings with the local Slurm: lets in relays whose jobs may be sent, finds out what a signal
 // means, and looks after copies whose relays are gone.
 class Clerk {

@@ -193,7 +193,6 @@ void Desk::dismiss(std::uint64_t number) {
         const std::scoped_lock hold(board_.lock());
         if (Live* live = served(number, found->second)) {
             live->connection = 0;
-            live->detached = Clock::now();
             if (const Record* record = board_.records().find(found->second.job)) {
                 Record kept = *record;
                 for (std::size_t i = 0; i < live->streams.size(); ++i)

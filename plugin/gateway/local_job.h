@@ -23,6 +23,11 @@ enum class LocalState {
     kEnded,
 };
 
+// Whether it is being ended for good, or has been.
+constexpr bool over(LocalState state) {
+    return state == LocalState::kEnded || state == LocalState::kEnding;
+}
+
 // A job of the local cluster as Slurm tells it at this moment: everything that its copy at a site needs.
 struct LocalJob {
     std::uint32_t id = 0;

@@ -61,37 +61,22 @@ void keep_to_itself() {
     ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-// All that works, each in a thread of its own; ended and joined on the way out.
-class Crew {
-  public:
-    explicit Crew(std::atomic<bool>& stopping) : stopping_(stopping) {}
-    ~Crew() {
-        stopping_ = true;
-        for (std::thread& thread : threads_) thread.join();
-    }
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
-
-    // Calls `round` again and again, at once where it says that it found something to do.
-    template <class Round>
-    void hire(const std::string& what, Round round) {
-        threads_.emplace_back([this, what, round]() mutable {
-            while (!stopping_) {
-                bool busy = false;
-                try {
-                    busy = round();
-                } catch (const std::exception& error) {
-                    spdlog::error("{}: {}", what, error.what());
-                }
-                if (!busy) std::this_thread::sleep_for(kPause);
+// Calls `round` again and again in a thread of its own, at once where it says that it found something to do.
+// It ends with the process: what is under way is not waited for, the next one takes it up.
+template <class Round>
+void hire(const std::string& what, Round round) {
+    std::thread([what, round]() mutable {
+        while (true) {
+            bool busy = false;
+            try {
+                busy = round();
+            } catch (const std::exception& error) {
+                spdlog::error("{}: {}", what, error.what());
             }
-        });
-    }
-
-  private:
-    std::atomic<bool>& stopping_;
-    std::vector<std::thread> threads_;
-};
+            if (!busy) std::this_thread::sleep_for(kPause);
+        }
+    }).detach();
+}
 
 // The sites of this host, and how they are reached.
 struct Sites {
@@ -115,7 +100,7 @@ std::uint64_t sequence_of(const std::string& text) {
     return value;
 }
 
-int serve(const Options& options, const Sites& sites, Records records, int signals) {
+int serve(const Options& options, const Sites& sites, Records records) {
     std::atomic<bool> stopping = false;
     Board board(std::move(records));
     Counter counter;
@@ -137,22 +122,21 @@ int serve(const Options& options, const Sites& sites, Records records, int signa
         return complain(kFailed, "cannot listen on " + options.listen + ":" + std::to_string(port));
 
     Clerk clerk(sites.sites, sites.connections, board, counter);
-    Crew crew(stopping);
     std::thread listening([&] { http.listen_after_bind(); });
     std::thread greeting([&] { (*desk)->run(stopping); });
-    crew.hire("Slurm", [&] {
+    hire("Slurm", [&] {
         clerk.round();
         return false;
     });
     for (std::size_t i = 0; i < sites.sites.size(); ++i) {
         auto worker = std::make_shared<SiteWorker>(sites.connections[i], sites.sites[i], board);
-        crew.hire(sites.sites[i].name, [worker] {
+        hire(sites.sites[i].name, [worker] {
             worker->round();
             return false;
         });
         for (int number = 0; number < kMovers; ++number) {
             auto mover = std::make_shared<Mover>(sites.connections[i], board, number == 0, stopping);
-            crew.hire(sites.sites[i].name + "'s files", [mover] { return mover->round(); });
+            hire(sites.sites[i].name + "'s files", [mover] { return mover->round(); });
         }
     }
     spdlog::info("serving {} sites on {} for {}", names.size(), options.socket, options.host);
@@ -161,7 +145,7 @@ int serve(const Options& options, const Sites& sites, Records records, int signa
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGTERM);
     sigaddset(&awaited, SIGINT);
-    int got = signals;
+    int got = 0;
     ::sigwait(&awaited, &got);
     spdlog::info("stopping");
     stopping = true;
@@ -169,7 +153,6 @@ int serve(const Options& options, const Sites& sites, Records records, int signa
     http.stop();
     listening.join();
     greeting.join();
-    // A transfer or a slow answer is not waited for: what is under way is taken up by the next one.
     _exit(0);
 }
 
@@ -217,10 +200,13 @@ int main(int argc, char** argv) {
     if (sites.sites.empty())
         return complain(kBadUse,
                         options.policy.string() + " names no site whose gateway.host is " + options.host);
-    auto records = Records::open(options.state);
-    if (!records) return complain(kFailed, records.error().message);
+    std::error_code failed;
+    fs::create_directories(options.state, failed);
+    if (failed) return complain(kFailed, options.state.string() + ": " + failed.message());
     const int lock = ::open((options.state / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0 || ::flock(lock, LOCK_EX | LOCK_NB) != 0)
         return complain(kLocked, "another weir-gateway works on " + options.state.string());
-    return serve(options, sites, std::move(*records), 0);
+    auto records = Records::open(options.state);
+    if (!records) return complain(kFailed, records.error().message);
+    return serve(options, sites, std::move(*records));
 }

@@ -10,14 +10,13 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
-constexpr std::array<std::pair<RunStage, const char*>, 8> kStages{{
+constexpr std::array<std::pair<RunStage, const char*>, 7> kStages{{
     {RunStage::kStaging, "staging"},
     {RunStage::kSubmitting, "submitting"},
     {RunStage::kWaiting, "waiting"},
     {RunStage::kRunning, "running"},
     {RunStage::kFetching, "fetching"},
     {RunStage::kWithdrawing, "withdrawing"},
-    {RunStage::kInDoubt, "in_doubt"},
     {RunStage::kFinished, "finished"},
 }};
 
@@ -91,11 +90,10 @@ json to_json(const Record& record) {
                 {"site", record.site},
                 {"uid", record.uid},
                 {"name", record.name},
-                {"asked_site", record.asked_site},
+                {"attempted", when(record.attempted)},
                 {"directory", record.directory},
                 {"output", record.output},
                 {"errors", record.errors},
-                {"local_directory", record.local_directory},
                 {"arguments", record.arguments},
                 {"stage_in", record.stage_in},
                 {"stage_out", record.stage_out},
@@ -103,8 +101,7 @@ json to_json(const Record& record) {
                 {"fetched", record.fetched},
                 {"delivered", {record.delivered[0], record.delivered[1]}},
                 {"withdrawal", static_cast<int>(record.withdrawal)},
-                {"waiting_since", when(record.waiting_since)},
-                {"token", record.token}};
+                {"waiting_since", when(record.waiting_since)}};
     if (record.outcome)
         result["outcome"] = {{"exit_code", record.outcome->exit_code},
                              {"signal", record.outcome->signal},
@@ -123,11 +120,10 @@ Result<Record> read_record(const json& from) {
         record.site = from.at("site");
         record.uid = from.at("uid");
         record.name = from.at("name");
-        record.asked_site = from.at("asked_site");
+        record.attempted = when(from.at("attempted"));
         record.directory = from.at("directory");
         record.output = from.at("output");
         record.errors = from.at("errors");
-        record.local_directory = from.at("local_directory");
         record.arguments = from.at("arguments").get<std::vector<std::string>>();
         record.stage_in = from.at("stage_in").get<std::vector<std::string>>();
         record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
@@ -137,7 +133,6 @@ Result<Record> read_record(const json& from) {
         record.delivered[1] = from.at("delivered").at(1);
         record.withdrawal = static_cast<Withdrawal>(from.at("withdrawal").get<int>());
         record.waiting_since = when(from.at("waiting_since"));
-        record.token = from.at("token");
         if (from.contains("outcome")) {
             const json& outcome = from.at("outcome");
             record.outcome = Outcome{outcome.at("exit_code"), outcome.at("signal"), outcome.at("timed_out"),

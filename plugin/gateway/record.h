@@ -39,12 +39,11 @@ struct Record {
     RemoteRun run;
     std::string site;
     std::uint32_t uid = 0;
-    std::string name;         // the copy's, "weir.INSTALLATION.JOB.NONCE": what it is known by at the site
-    bool asked_site = false;  // a submission by that name may have reached the site
-    std::string directory;    // of the copy at the site
-    std::string output;       // its files there
-    std::string errors;       // empty: one with `output`
-    std::string local_directory;
+    std::string name;  // the copy's, "weir.INSTALLATION.JOB.NONCE": what it is known by at the site
+    std::optional<Time> attempted;       // since when a submission by that name may have reached the site
+    std::string directory;               // of the copy at the site
+    std::string output;                  // its files there
+    std::string errors;                  // empty: one with `output`
     std::vector<std::string> arguments;  // of the script
     std::vector<std::string> stage_in;
     std::vector<std::string> stage_out;
@@ -54,7 +53,6 @@ struct Record {
     Withdrawal withdrawal = Withdrawal::kNone;
     std::optional<Outcome> outcome;
     std::optional<Time> waiting_since;  // pending there since
-    std::string token;                  // "west@INSTALLATION", the nomination under which it was sent
 
     bool ended() const { return run.stage == RunStage::kFinished; }
 };

@@ -13,12 +13,6 @@
 
 namespace weir::gateway {
 
-// What a copy's state at the site means for its local job. Absent while it is not over.
-std::optional<Outcome> outcome_of(const rest::Job& job, const std::string& site);
-
-// Free nodes by make, for the controller.
-std::vector<SiteRoom> rooms_of(const std::vector<rest::Node>& nodes, const std::string& partition);
-
 // Asks one site's slurmrestd on behalf of all copies there: submits, watches, withdraws. One round looks at
 // every copy that something is due for; each step is safe to be repeated after a crash.
 class SiteWorker {
@@ -56,12 +50,21 @@ class SiteWorker {
     void probe();
     void note(const rest::Failure& failure);
     void answered();
-    void later(Task& task, std::chrono::milliseconds rest);
-    template <class Change>
-    bool change(Task& task, Change apply);
+    void later(const Task& task, std::chrono::milliseconds rest);
+    void later_each_time(const Task& task);
+    // A change of a record that is still of that copy, applied to what is there now.
+    bool change(Task& task, const std::function<void(Record&)>& apply);
     rest::Answered<rest::Credentials> who(const std::string& account);
+    // Notes how the site took a request.
     template <class T>
-    T checked(const std::string& account, T answer);
+    T checked(const std::string& account, T answer) {
+        if (answer)
+            answered();
+        else
+            not_answered(account, answer.error());
+        return answer;
+    }
+    void not_answered(const std::string& account, const rest::Failure& failure);
 
     config::SiteConnection connection_;
     policies::Site site_;

@@ -6,6 +6,7 @@
 
 #include "plugin/config/secret.h"
 #include "plugin/gateway/command.h"
+#include "plugin/gateway/rest/token.h"
 
 namespace weir::gateway {
 namespace {
@@ -14,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCommandPatience{20};
 constexpr std::chrono::seconds kCommandRest{10};  // between two runs of it for one account
+constexpr std::chrono::seconds kMargin{30};       // before a token runs out
 
 }  // namespace
 
@@ -62,24 +64,28 @@ Result<void> Tokens::renew(const std::string& account, Token& token) {
     return {};
 }
 
+// Whether another one is wanted. One that has run out is not waited to be refused: up to 23.11 a site does
+// not say why it does not answer.
+bool Tokens::old(const Token& token) const {
+    if (token.text.empty() || token.stale) return true;
+    if (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew) return true;
+    const auto until = rest::good_until(token.text);
+    return until && *until < std::chrono::system_clock::now() + kMargin;
+}
+
 Result<std::string> Tokens::of(const std::string& account) {
     Token& token = tokens_[account];
-    const bool old = token.text.empty() || token.stale ||
-                     (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew);
     Result<void> got;
-    if (!site_.token_file.empty() && (old || site_.token_command.empty())) got = read_file(account, token);
-    const bool still_old = token.text.empty() || token.stale || !got ||
-                           (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew);
-    if (still_old && !site_.token_command.empty()) got = renew(account, token);
+    if (!site_.token_file.empty() && (old(token) || site_.token_command.empty()))
+        got = read_file(account, token);
+    if ((old(token) || !got) && !site_.token_command.empty()) got = renew(account, token);
     if (token.text.empty())
         return got ? failure("no token for " + account) : tl::make_unexpected(got.error());
     return token.text;
 }
 
-bool Tokens::refused(const std::string& account) {
-    Token& token = tokens_[account];
-    token.stale = true;
-    return !site_.token_command.empty() && Clock::now() >= token.next_command;
+void Tokens::refused(const std::string& account) {
+    tokens_[account].stale = true;
 }
 
 }  // namespace weir::gateway

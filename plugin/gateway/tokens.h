@@ -20,8 +20,8 @@ class Tokens {
     // The token for that account; where it is to be renewed and the command fails, the one there was.
     Result<std::string> of(const std::string& account);
 
-    // The site has refused it: it is not used again if there is another. Whether trying again may help.
-    bool refused(const std::string& account);
+    // The site has refused it: it is not used again if there is another.
+    void refused(const std::string& account);
 
   private:
     struct Token {
@@ -31,6 +31,7 @@ class Tokens {
         std::chrono::steady_clock::time_point next_command{};
         bool stale = false;
     };
+    bool old(const Token& token) const;
     Result<void> renew(const std::string& account, Token& token);
     Result<void> read_file(const std::string& account, Token& token);
 

@@ -288,6 +288,7 @@ bool read_listing_line(std::string_view line, SftpEntry& entry) {
     entry.kind = line[0] == '-'   ? SftpEntry::Kind::kFile
                  : line[0] == 'd' ? SftpEntry::Kind::kFolder
                                   : SftpEntry::Kind::kOther;
+    const bool link = line[0] == 'l';
     entry.executable = line[3] == 'x' || line[3] == 's';
     std::string_view size;
     for (int field = 0; field < 8; ++field) {
@@ -301,6 +302,8 @@ bool read_listing_line(std::string_view line, SftpEntry& entry) {
     }
     const auto [stop, error] = std::from_chars(size.data(), size.data() + size.size(), entry.size);
     if (error != std::errc{} || stop != size.data() + size.size()) return false;
+    // libcurl tells where a link leads, too.
+    if (link) line = line.substr(0, line.find(" -> "));
     entry.name = line;
     return !entry.name.empty() && entry.name.find('/') == std::string::npos;
 }

@@ -45,7 +45,7 @@ const char* to_text(RunStage stage) {
         return "fetching";
     case RunStage::kWithdrawing:
         return "withdrawing";
-    case RunStage::kInDoubt:
+    case RunStage::kUnknown:
         return "in_doubt";
     case RunStage::kFinished:
         break;

@@ -44,7 +44,7 @@ enum class RunStage {
     kRunning,
     kFetching,     // it has ended; output and files are on the way back
     kWithdrawing,  // it is being taken back from the site
-    kInDoubt,      // whether it runs there cannot be told; the local job is held
+    kUnknown,      // a word of another version of the gateway
     kFinished,
 };
 

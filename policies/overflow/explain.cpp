@@ -22,8 +22,8 @@ std::string stage_there(const RemoteRun& run) {
         return "it has ended there; its output and files are on the way back";
     case RunStage::kWithdrawing:
         return "it is being taken back from there";
-    case RunStage::kInDoubt:
-        return "whether it runs there cannot be told, so it is held";
+    case RunStage::kUnknown:
+        return "how far it is there is not known: its gateway is of another version";
     case RunStage::kFinished:
         break;
     }

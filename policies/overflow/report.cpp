@@ -52,7 +52,7 @@ void count_jobs(const Work& work, const SiteWork& there, SiteReport& report) {
             ++report.waiting;
             break;
         case RunStage::kRunning:
-        case RunStage::kInDoubt:
+        case RunStage::kUnknown:
             ++report.running;
             break;
         case RunStage::kFetching:

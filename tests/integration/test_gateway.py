@@ -8,31 +8,14 @@ import time
 
 import pytest
 
+from overflowing import overflowing
+
 INSTALLATION = "00112233aabbccdd"
-POLICY = """mode: act
-sites:
-  west:
-    gateway: {nodes: "west-[1-4]", partition: west, host: gw1}
-    rest:
-      url: "https://rest.west.example:6820"
-      ca_file: sites/west/ca.pem
-      token_file: "sites/west/{user}.jwt"
-    files:
-      sftp: "dtn.west.example"
-      key_file: "sites/west/{user}.key"
-      host_key_sha256: "@west.host_key_sha256@"
-      root: "/scratch/{user}"
-    users: {alice: w-alice, bob: w-bob}
-    price: {currency: USD, gpu_hour: {a100: 0.60}}
-    max_remote_wait: 5s
-overflow:
-  - {partitions: [train], default: never, value_of_time: 0.20}
-"""
 
 
 @pytest.fixture(scope="module")
 def home(module_lab, build_dir):
-    return module_lab(nodes=2, sites=["west:4"], weir=build_dir, policy=POLICY)
+    return overflowing(module_lab, build_dir)
 
 
 @pytest.fixture
@@ -149,12 +132,14 @@ def test_files_are_staged_in_and_out(home, west):
              "ln -s /etc/shadow data/secret && printf '#!/bin/sh\\necho ran\\n' >data/tool && chmod 755 data/tool",
              user="alice")
     job = send(home, "--weir-stage-in=data", "--weir-stage-out=result,missing",
-               script="data/tool; ls data; mkdir -p result/sub; cp data/big result/sub/copy; cat data/deep/small")
+               script="data/tool; ls data; mkdir -p result/sub; cp data/big result/sub/copy; cat data/deep/small; ln -s /etc result/elsewhere")
     home.wait_state(job, "COMPLETED", timeout=60)
     text = output(home, job)
     assert own(text) == ["ran", "big", "deep", "tool", "small"]
     assert "data/secret is not sent" in text and "missing: the job has left no such file at west" in text
-    home.run("cmp data/big result/sub/copy", user="alice")
+    home.run("cmp data/big result/sub/copy && test ! -e result/elsewhere", user="alice")
+    home.wait(lambda: [name for name in os.listdir(west.scratch("alice", "")) if f".{job}." in name], 30,
+              "the site to be clean", until=lambda left: not left)
 
 
 def test_what_was_not_nominated_does_not_run_on_the_gateway(home, west):
@@ -226,6 +211,17 @@ def test_a_copy_of_a_job_that_lost_its_gateway_node_is_taken_up_again(home, west
     ended(home, west, job, "COMPLETED")
     home.start(f"slurmd@{node}")
     home.run(["scontrol", "update", f"nodename={node}", "state=resume"], user="slurm", check=False)
+
+
+def test_a_token_that_has_run_out_is_renewed_by_command(home, west):
+    job = send(home, script="echo up; sleep 6; exit 5")
+    home.wait(lambda: "up" in output(home, job), 30, "it to run")
+    west.renew("alice", -60)
+    home.kill("weir-gateway")
+    home.start_gateway()
+    home.wait_state(job, "FAILED", timeout=60)
+    assert home.job(job)["ExitCode"] == "5:0"
+    west.renew("alice", 3600)
 
 
 def test_nobody_reads_the_credentials_or_the_gateways_memory(home, west):

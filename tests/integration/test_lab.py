@@ -171,9 +171,9 @@ def directory():
     subprocess.run([COMMAND, "down", "--dir", path], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_up_leaves_nothing(directory, number):
-    with subprocess.Popen([COMMAND, "up", "--dir", directory, "--nodes", "50"],
+def interrupt_up(directory, number, *arguments):
+    """`lab up` gets a signal while it is under way; nothing of it is left."""
+    with subprocess.Popen([COMMAND, "up", "--dir", directory, "--nodes", "50", *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as up:
         assert "munge" in up.stdout.readline()
         everything = opened(processes_of(directory))
@@ -181,6 +181,11 @@ def test_an_interrupted_up_leaves_nothing(directory, number):
         assert up.wait(20) != 0
         await_gone(everything + opened(processes_of(directory)))
     assert_no_trace(directory)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_up_leaves_nothing(directory, number):
+    interrupt_up(directory, number)
 
 
 def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(directory):

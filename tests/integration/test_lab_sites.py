@@ -12,7 +12,7 @@ import pytest
 
 from weirlab import Lab, LabError
 from conftest import told
-from test_lab import COMMAND, assert_no_trace, await_gone, opened, processes_inside, processes_of
+from test_lab import COMMAND, assert_no_trace, await_gone, interrupt_up, opened, processes_inside, processes_of
 
 PING, JOBS = "/slurm/v0.0.38/ping", "/slurm/v0.0.38/jobs"
 PUT = """sftp -b - -i etc/sites/west/alice.key -o IdentitiesOnly=yes -o UserKnownHostsFile=tmp/known \
@@ -238,15 +238,7 @@ def test_nothing_of_the_sites_is_left_after_down_or_when_the_keeper_is_killed(la
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_up_leaves_nothing_of_its_sites(number):
-    directory = tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
-    with subprocess.Popen([COMMAND, "up", "--dir", directory, "--nodes", "50", "--site", "west", "--site", "east:1"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as up:
-        assert "munge" in up.stdout.readline()
-        everything = opened(processes_of(directory))
-        up.send_signal(number)
-        assert up.wait(20) != 0
-        await_gone(everything + opened(processes_of(directory)))
-    assert_no_trace(directory)
+    interrupt_up(tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp"), number, "--site", "west", "--site", "east:1")
 
 
 def test_the_command_line_reaches_sites(home):

@@ -5,34 +5,20 @@ import json
 
 import pytest
 
-POLICY = """mode: act
-cycle: 1s
+from overflowing import overflowing
+
+TOP = """cycle: 1s
 home:
   price: {gpu_hour: {other: 2.00}}
-sites:
-  west:
-    gateway: {nodes: "west-[1-4]", partition: west, host: gw1}
-    rest:
-      url: "https://rest.west.example:6820"
-      ca_file: sites/west/ca.pem
-      token_file: "sites/west/{user}.jwt"
-    files:
-      sftp: "dtn.west.example"
-      key_file: "sites/west/{user}.key"
-      host_key_sha256: "@west.host_key_sha256@"
-      root: "/scratch/{user}"
-    users: {alice: w-alice, bob: w-bob}
-    price: {currency: USD, gpu_hour: {other: 0.60}}
+"""
+TERMS = """    price: {currency: USD, gpu_hour: {other: 0.60}}
     vouchers: [{name: gift, gpu_hours: 1}]
-    max_remote_wait: 5s
-overflow:
-  - {name: spill, partitions: [train], default: never, value_of_time: 0.20, stay: 2s, budget: {per_day: 5}}
 """
 
 
 @pytest.fixture(scope="module")
 def home(module_lab, build_dir):
-    return module_lab(nodes=2, sites=["west:4"], weir=build_dir, policy=POLICY)
+    return overflowing(module_lab, build_dir, TOP, TERMS, ", stay: 2s, budget: {per_day: 5}")
 
 
 def ask(home, *words):

@@ -181,10 +181,6 @@ bool Relay::connect() {
         exit_ = 1;
         return false;
     }
-    std::array<char, 4096> directory{};
-    const char* here = ::getcwd(directory.data(), directory.size());
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
     channel_.emplace(std::move(*made));
     return answer(
         {{"do", "run"},
@@ -192,7 +188,6 @@ bool Relay::connect() {
          {"job", options_.job},
          {"node", options_.node},
          {"arguments", std::vector<std::string>(options_.script.begin() + 1, options_.script.end())},
-         {"directory", here != nullptr ? here : ""},
          {"one_output", same_file(STDOUT_FILENO, STDERR_FILENO)},
          {"append", append_},
          {"again", ran_before_},

@@ -26,7 +26,7 @@ std::optional<Time> optional_time_in(const json& object, const char* key) {
 RunStage stage_in(const std::string& word) {
     for (int stage = 0; stage <= static_cast<int>(RunStage::kFinished); ++stage)
         if (word == to_text(static_cast<RunStage>(stage))) return static_cast<RunStage>(stage);
-    return RunStage::kInDoubt;
+    return RunStage::kUnknown;
 }
 
 RemoteRun run_in(const json& object) {

@@ -39,4 +39,24 @@ World scattered_world() {
     return world;
 }
 
+World two_halves() {
+    World world;
+    world.add_nodes("t", 2, {"train"});
+    world.movable(11, {"t1"}, 4);
+    world.movable(21, {"t2"}, 4);
+    world.pending(41, "train", 1, 8, 5min);
+    return world;
+}
+
+Names moved(const Plan& plan) {
+    Names found;
+    for (const GoalReport& goal : plan.consolidation.goals)
+        for (const PlannedMove& move : goal.moves) {
+            std::string text = move.label + ":";
+            for (const auto& node : move.to) text += " " + node;
+            found.push_back(text);
+        }
+    return found;
+}
+
 }  // namespace weir::test

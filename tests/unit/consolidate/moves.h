@@ -25,4 +25,10 @@ std::vector<std::string> cycle(World& world, const policies::ConsolidateRule& ru
 // t1, 21 ... 26 on t2, 31 ... 37 on t3.
 World scattered_world();
 
+// t1 and t2 of train with 4 GPUs free each, in use by the movable jobs 11 and 21; job 41 wants 8.
+World two_halves();
+
+// The moves that a plan would make, as "11: t2".
+Names moved(const Plan& plan);
+
 }  // namespace weir::test

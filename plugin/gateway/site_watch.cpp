@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the site tells of copies that it has, and of itself.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "plugin/gateway/remote_state.h"
+#include "plugin/gateway/site_worker.h"
+
+namespace weir::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kLookEvery{1000};
+constexpr milliseconds kLookEveryOfMany{5000};
+constexpr std::size_t kMany = 64;  // copies of one account
+constexpr seconds kNoteAgain{5};   // how a copy ended, where the disk was full
+constexpr seconds kRememberFailure{600};
+constexpr std::size_t kRememberWaits = 20;
+
+const char* signal_name(int number) {
+    switch (number) {
+    case SIGHUP:
+        return "HUP";
+    case SIGINT:
+        return "INT";
+    case SIGQUIT:
+        return "QUIT";
+    case SIGUSR1:
+        return "USR1";
+    case SIGUSR2:
+        return "USR2";
+    default:
+        return "TERM";
+    }
+}
+
+}  // namespace
+
+// What the relay got for its job, on to the copy.
+void SiteWorker::pass_signals(Task& task) {
+    auto credentials = who(task.record.run.remote_user);
+    if (!credentials) return;
+    for (const int number : task.live.signals) {
+        if (!checked(task.record.run.remote_user,
+                     client_.cancel(*credentials, task.record.run.remote_id, signal_name(number))))
+            return;
+        const std::scoped_lock hold(board_.lock());
+        board_.live(task.record.run.job.value).signals.erase(number);
+    }
+}
+
+// All copies that wait or run, asked for account by account.
+void SiteWorker::watch(std::vector<Task>& tasks) {
+    std::map<std::string, std::vector<Task*>> accounts;
+    for (Task& task : tasks) {
+        if (task.record.withdrawal != Withdrawal::kNone) {
+            change(task, [](Record& it) { it.run.stage = RunStage::kWithdrawing; });
+            continue;
+        }
+        if (!task.live.signals.empty()) pass_signals(task);
+        accounts[task.record.run.remote_user].push_back(&task);
+    }
+    for (auto& [account, owned] : accounts) {
+        if (Clock::now() < next_try_) return;
+        auto credentials = who(account);
+        if (!credentials) return note(credentials.error());
+        std::vector<std::uint32_t> ids;
+        ids.reserve(owned.size());
+        for (const Task* task : owned) ids.push_back(task->record.run.remote_id);
+        const auto states = checked(account, client_.states(*credentials, ids));
+        if (!states) continue;
+        for (Task* task : owned) {
+            const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
+            const bool waiting = state != states->end() && state->state == rest::State::kPending;
+            const bool as_known =
+                state != states->end() && task->record.run.started && !rest::ended(state->state);
+            if (waiting)
+                waits(*task);
+            else if (!as_known)
+                look(*task);
+            later(*task, owned.size() > kMany ? kLookEveryOfMany : kLookEvery);
+        }
+    }
+}
+
+void SiteWorker::look(Task& task) {
+    auto credentials = who(task.record.run.remote_user);
+    if (!credentials) return note(credentials.error());
+    const auto job =
+        checked(task.record.run.remote_user, client_.job(*credentials, task.record.run.remote_id));
+    if (job)
+        seen(task, *job);
+    else if (job.error().trouble == rest::Trouble::kNotFound)
+        lost(task);
+}
+
+// A copy that waits there for too long comes back, if its local job may be requeued.
+void SiteWorker::waits(Task& task) {
+    const auto since = task.record.waiting_since.value_or(now_in_seconds());
+    if (now_in_seconds() - since <= site_.max_remote_wait || !task.live.local.requeueable) return;
+    change(task, [&](Record& it) {
+        it.withdrawal = Withdrawal::kWaitedLong;
+        board_.say(it, "waited at " + name() + " for longer than " + weir::to_text(site_.max_remote_wait) +
+                           "; it comes back");
+    });
+}
+
+void SiteWorker::seen(Task& task, const rest::Job& job) {
+    if (job.started && !task.record.run.started) {
+        change(task, [&](Record& it) {
+            it.run.started = job.started;
+            it.run.stage = RunStage::kRunning;
+            SiteState& state = board_.site(name());
+            state.waits.push_back(*job.started - it.waiting_since.value_or(*job.started));
+            if (state.waits.size() > kRememberWaits) state.waits.pop_front();
+            board_.say(it, "runs at " + name() + " on " + (job.nodes.empty() ? "a node" : job.nodes));
+        });
+    }
+    auto outcome = outcome_of(job, name());
+    if (!outcome) return;
+    change(task, [&](Record& it) {
+        it.run.started = job.started ? job.started : it.run.started;
+        it.run.ended = job.ended ? job.ended : now_in_seconds();
+        it.run.stage = RunStage::kFetching;
+        it.outcome = outcome;
+    });
+}
+
+// The site does not know a copy that it had taken.
+void SiteWorker::lost(Task& task) {
+    const bool ran = task.record.run.started.has_value();
+    change(task, [&](Record& it) {
+        it.run.ended = now_in_seconds();
+        it.run.stage = RunStage::kFetching;
+        it.outcome = Outcome{1, 0, false, !ran,
+                             name() + " no longer knows job " + std::to_string(it.run.remote_id) +
+                                 (ran ? "; how it ended cannot be told" : "; it never started there")};
+    });
+}
+
+void SiteWorker::finish(Task& task, Outcome outcome) {
+    const std::scoped_lock hold(board_.lock());
+    const std::uint32_t job = task.record.run.job.value;
+    const Record* current = board_.records().find(job);
+    if (current == nullptr || current->name != task.record.name || current->ended()) return;
+    Record record = *current;
+    record.run.withdrawn = record.withdrawal != Withdrawal::kNone;
+    record.outcome = std::move(outcome);
+    if (auto noted = board_.records().finish(record); !noted) {
+        spdlog::error("job {}: {}; it is tried again", record.run.label, noted.error().message);
+        board_.live(job).next_ask = Clock::now() + kNoteAgain;
+        return;
+    }
+    spdlog::info("job {}: over at {} as job {}", record.run.label, name(), record.run.remote_id);
+}
+
+void SiteWorker::probe() {
+    if (site_.users.empty()) return;
+    const std::string& account = site_.users.begin()->second;
+    auto credentials = who(account);
+    if (!credentials) return note(credentials.error());
+    const auto pinged = checked(account, client_.ping(*credentials));
+    if (!pinged) return;
+    const auto nodes = checked(account, client_.nodes(*credentials));
+    const std::scoped_lock hold(board_.lock());
+    SiteState& state = board_.site(name());
+    state.round_trip = pinged->round_trip;
+    state.api = (client_.version() ? client_.version()->text() : "") +
+                (pinged->ping.slurm.empty() ? "" : ", Slurm " + pinged->ping.slurm);
+    if (nodes) state.rooms = rooms_of(*nodes, connection_.partition);
+    if (!pinged->ping.controller_answers) state.problem = "its slurmctld does not answer";
+    while (!state.failures.empty() && Clock::now() - state.failures.front() > kRememberFailure)
+        state.failures.pop_front();
+}
+
+}  // namespace weir::gateway

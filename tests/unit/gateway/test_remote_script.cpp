@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <catch2/catch.hpp>
+
+#include "plugin/gateway/remote_script.h"
+
+using namespace weir::gateway;
+
+namespace {
+
+std::string block(const std::vector<std::string>& variables) {
+    std::string text;
+    for (const auto& variable : variables) text += variable + '\0';
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("a copy gets its user's variables and none that speak of this machine or of Slurm here",
+          "[gateway]") {
+    const auto kept =
+        for_remote(block({"FOO=bar baz", "EMPTY=", "X=a=b", "HOME=/home/alice", "SLURM_JOB_ID=17",
+                          "SLURM_WEIR_STAGE_IN=data", "_SLURM_SPANK_OPTION_x=1", "SBATCH_PARTITION=p",
+                          "TMPDIR=/tmp/x", "CUDA_VISIBLE_DEVICES=0", "LD_PRELOAD=/home/alice/x.so",
+                          "BASH_FUNC_ml%%=() { x; }", "1BAD=x", "no equals", "=x", "SSH_AUTH_SOCK=/s"}));
+    CHECK(kept == Environment{{"FOO", "bar baz"}, {"EMPTY", ""}, {"X", "a=b"}});
+    CHECK(for_remote("").empty());
+    CHECK(for_remote("A=1") == Environment{{"A", "1"}});  // cut off without its end
+}
+
+TEST_CASE("a word for a shell is itself, whatever is in it", "[gateway]") {
+    CHECK(shell_word("") == "''");
+    CHECK(shell_word("a b") == "'a b'");
+    CHECK(shell_word("it's $(x) `y` \"z\" \\") == R"('it'\''s $(x) `y` "z" \')");
+}
+
+TEST_CASE("the site's script puts the user's where it runs and becomes it", "[gateway]") {
+    RemoteScript script;
+    script.directory = "/scratch/w-alice/weir.1.17.ab";
+    script.script = "#!/bin/bash\necho \"$1\"";
+    script.arguments = {"a b", "it's"};
+    script.exported = {{"SLURM_ARRAY_TASK_ID", "4"}};
+    script.nonce = "ab";
+    const std::string text = to_text(script);
+    CHECK(text.find("cat >.weir-script <<'WEIR_ab'\n#!/bin/bash\necho \"$1\"\nWEIR_ab\n") !=
+          std::string::npos);
+    CHECK(text.find("export SLURM_ARRAY_TASK_ID='4'\n") != std::string::npos);
+    CHECK(text.ends_with("exec ./.weir-script 'a b' 'it'\\''s'\n"));
+    CHECK(text.find("cd '/scratch/w-alice/weir.1.17.ab' || exit 1") != std::string::npos);
+}
