@@ -8,9 +8,8 @@ import time
 
 import pytest
 
+from mirroring import copies, ended, left_at, nominate, output, own, send, told
 from overflowing import overflowing
-
-INSTALLATION = "00112233aabbccdd"
 
 
 @pytest.fixture(scope="module")
@@ -27,45 +26,6 @@ def west(home):
     site.link(True)
 
 
-def nominate(home, job, partition="west"):
-    home.run(["scontrol", "update", f"jobid={job}", f"partition={partition}",
-              f"admincomment=weir:site=west@{INSTALLATION}"], user="slurm")
-    home.run(["scontrol", "release", str(job)], user="slurm")
-
-
-def send(home, *options, script="true", user="alice", partition="west"):
-    """A job that is nominated for the site before it starts."""
-    job = home.sbatch(["--hold", "--time=5", *options], script=script, user=user, partition="train")
-    nominate(home, job, partition)
-    return job
-
-
-def output(home, job, user="alice", suffix="out"):
-    path = home.path(f"home/{user}/slurm-{job}.{suffix}")
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def own(text):
-    """A job's own lines, without what the gateway says."""
-    return [line for line in text.splitlines() if not line.startswith("weir: ")]
-
-
-def copies(west, job):
-    """{remote id: state} of a job's copies that the site has ever had."""
-    lines = west.run(["sacct", "-a", "-X", "-n", "-P", "-o", "jobid,jobname,state"]).stdout.splitlines()
-    return {line.split("|")[0]: line.split("|")[2].split()[0] for line in lines
-            if line.split("|")[1].startswith(f"weir.{INSTALLATION}.{job}.")}
-
-
-def ended(home, west, job, *states):
-    """Exactly these copies were there, and they ended so."""
-    home.wait(lambda: sorted(copies(west, job).values()), 30, f"copies to have ended {states}",
-              until=lambda seen: seen == sorted(states))
-
-
 def test_a_job_runs_at_the_site_with_its_script_arguments_environment_and_gpus_and_ends_as_its_copy(home, west):
     script = """echo "$(id -un) on $(hostname): $FOO, ${CUDA_VISIBLE_DEVICES}, $(nproc >/dev/null && echo $SLURM_JOB_NUM_NODES)"
 echo wrong >&2
@@ -80,16 +40,14 @@ exit 3"""
     assert "weir: sent to west as job" in text and "weir: runs at west on" in text
     ended(home, west, job, "FAILED")
     # Nothing of it stays at the site.
-    home.wait(lambda: [name for name in os.listdir(west.scratch("alice", "")) if f".{job}." in name] == [], 30,
-              "the site to be clean")
+    home.wait(lambda: left_at(west, job), 30, "the site to be clean", until=lambda left: not left)
 
 
 def test_output_appears_while_the_job_runs(home, west):
     job = send(home, script="echo first; while [ ! -e go ]; do sleep 0.2; done; echo last")
     home.wait(lambda: "first" in output(home, job), 30, "its first line")
     assert home.job(job)["JobState"] == "RUNNING"
-    [folder] = [name for name in os.listdir(west.scratch("alice", ""))
-                if f".{job}." in name and not name.endswith(".out")]
+    [folder] = [name for name in left_at(west, job) if not name.endswith(".out")]
     west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
     home.wait_state(job, "COMPLETED", timeout=30)
     assert own(output(home, job)) == ["first", "last"]
@@ -138,8 +96,7 @@ def test_files_are_staged_in_and_out(home, west):
     assert own(text) == ["ran", "big", "deep", "tool", "small"]
     assert "data/secret is not sent" in text and "missing: the job has left no such file at west" in text
     home.run("cmp data/big result/sub/copy && test ! -e result/elsewhere", user="alice")
-    home.wait(lambda: [name for name in os.listdir(west.scratch("alice", "")) if f".{job}." in name], 30,
-              "the site to be clean", until=lambda left: not left)
+    home.wait(lambda: left_at(west, job), 30, "the site to be clean", until=lambda left: not left)
 
 
 def test_what_was_not_nominated_does_not_run_on_the_gateway(home, west):
@@ -188,8 +145,7 @@ def test_a_link_that_is_down_is_waited_out(home, west):
     job = send(home, script="echo up; sleep 6; echo done; exit 4")
     home.wait(lambda: "up" in output(home, job), 30, "it to run")
     west.link(False)
-    home.wait(lambda: home.run(["curl", "-sf", "http://127.0.0.1:9812/sites"]).stdout.find('"reachable":false') > 0, 60,
-              "the gateway to miss the site")
+    home.wait(lambda: told(home)["sites"][0]["reachable"], 60, "the gateway to miss the site", until=lambda seen: not seen)
     west.link(True)
     home.wait_state(job, "FAILED", timeout=90)
     assert home.job(job)["ExitCode"] == "4:0" and own(output(home, job)) == ["up", "done"]

@@ -16,7 +16,7 @@ FIRST_PORT = 8080
 NONE_READY = "server 127.0.0.1:9 down;\n"
 _PERIOD = 0.05  # seconds between two looks at the files
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-_MASTER = "nginx: master process"
+_MASTER, _WORKER = "nginx: master process", "nginx: worker process"  # "… is shutting down" after a reload
 
 
 def check(names):
@@ -85,21 +85,33 @@ class Balancing:
         return addresses(self.facts["balancer"])[service]
 
     def reload_balancer(self):
-        """Has nginx read its files again: only its master is told, its workers finish what they have."""
-        masters = [process["pid"] for process in self.namespace.processes()
-                   if process["argv"] and process["argv"][0].startswith(_MASTER)]
+        """Has nginx read its files again: only its master is told, its workers finish what they have. Returns when
+        no worker takes requests that began with the files of before."""
+        masters = [pid for pid, title in self._nginx() if title.startswith(_MASTER)]
         if not masters:
             raise LabError("nginx is not running")
+        before = self._workers()
         self.namespace.ask(do="signal", pids=masters, signal=int(signal.SIGHUP))
+        self.wait(self._workers, 20, "nginx to read its files again", step=0.01,
+                  until=lambda workers: workers and not workers & before)
+
+    def _nginx(self):
+        return [(process["pid"], process["argv"][0]) for process in self.namespace.processes()
+                if process["argv"] and process["argv"][0].startswith("nginx: ")]
+
+    def _workers(self):
+        return {pid for pid, title in self._nginx() if title == _WORKER}
 
     @contextlib.contextmanager
     def follow_endpoints(self):
-        """Reloads nginx whenever an upstream file changes, and at once: what a systemd path unit does in
-        production (contrib/nginx)."""
+        """Reloads nginx whenever an upstream file changes: what a systemd path unit does in production
+        (contrib/nginx). It has read what there is now when this begins."""
         stop = threading.Event()
+        loaded = _contents(self.path("/run/weir"))
+        self.reload_balancer()
 
         def follow():
-            loaded = None
+            nonlocal loaded
             while not stop.wait(_PERIOD):
                 with contextlib.suppress(OSError, LabError):  # no nginx now: it is told when it is back
                     seen = _contents(self.path("/run/weir"))
