@@ -49,6 +49,7 @@ struct Live {
     std::shared_ptr<const Luggage> luggage;
     LocalJob local;  // as it was when the relay came
     std::array<Stream, 2> streams;
+    std::int64_t brought = 0;               // bytes that came from the site
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
     bool bye = false;                       // and has said so

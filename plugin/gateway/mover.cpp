@@ -235,6 +235,7 @@ bool Mover::bring(Task& task, int number) {
             stream.at_end = over && stream.quiet >= kQuietEnd;
         } else {
             stream.quiet = 0;
+            count(task, static_cast<std::int64_t>(piece->size()));
             const std::scoped_lock hold(board_.lock());
             for (std::size_t at = 0; at < piece->size(); at += kMostBytes) {
                 const std::string part = piece->substr(at, kMostBytes);
@@ -262,15 +263,22 @@ bool Mover::bring_output(Task& task) {
     return first && second;
 }
 
+// What came from the site is charged for once it is over.
+void Mover::count(const Task& task, std::int64_t bytes) {
+    const std::scoped_lock hold(board_.lock());
+    board_.live(task.record.run.job.value).brought += std::max(std::int64_t{0}, bytes);
+}
+
 Result<void> Mover::bring_file(Task& task, const std::string& name, bool executable) {
     auto opened = ask(task, {{"do", "create"}, {"name", name}, {"executable", executable}});
     if (!opened) return tl::make_unexpected(opened.error());
     if (opened->kind() != "created" || opened->files.size() != 1)
         return failure(opened->what.value("text", name + " cannot be made"));
     const int file = opened->files[0].get();
+    const auto have = opened->what.value("have", std::int64_t{0});
     auto fetched = sftp(task.record.run.remote_user)
-                       .fetch(task.record.directory + "/" + name, file,
-                              opened->what.value("have", std::int64_t{0}), [](std::int64_t) {});
+                       .fetch(task.record.directory + "/" + name, file, have, [](std::int64_t) {});
+    count(task, ::lseek(file, 0, SEEK_END) - have);
     if (!fetched) return fetched;
     auto closed = ask(task, {{"do", "close"}});
     if (!closed) return tl::make_unexpected(closed.error());
@@ -320,6 +328,7 @@ void Mover::stage_out(Task& task) {
     }
     change(task, [&](Record& it) {
         it.fetched = true;
+        it.run.brought = Bytes{board_.live(it.run.job.value).brought};
         if (!missing.empty()) board_.say(it, missing);
     });
 }

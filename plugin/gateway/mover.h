@@ -36,6 +36,7 @@ class Mover {
     bool bring_output(Task& task);
     bool bring(Task& task, int stream);
     void stage_out(Task& task);
+    void count(const Task& task, std::int64_t bytes);
     Result<void> bring_file(Task& task, const std::string& name, bool executable);
     Result<void> bring_tree(Task& task, const std::string& name, int depth);
     Result<void> bring_path(Task& task, const std::string& path);

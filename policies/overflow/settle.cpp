@@ -39,7 +39,8 @@ class Settling {
         const GpuSeconds work = Gpus{run.gpus} * ran;
         const GpuSeconds covered =
             nomination != nullptr ? use_vouchers(*nomination, run, work) : GpuSeconds{};
-        const Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
+        Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
+        spent = plus(spent, cost(run.brought, site_.terms.egress_gb));
         note(nomination != nullptr ? nomination->budget : first_rule(), run.ended.value_or(w_.snapshot.at),
              spent, work);
         if (nomination == nullptr) return;

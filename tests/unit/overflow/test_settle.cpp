@@ -59,6 +59,22 @@ TEST_CASE("power is paid for the time that a run really ran") {
     CHECK(scene.memory().spendings.front().spent == usd(0.10));  // 2 GPU-hours of the voucher, and 1 kWh
 }
 
+TEST_CASE("what came back is paid for, of a run that was withdrawn too") {
+    Scene scene = with_run();
+    scene.west().terms.egress_gb = usd(0.02);
+    scene.finish(1, 30min);
+    scene.look().finished.back().brought = Bytes{2'500'000'000};
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0.05));  // the GPUs are the voucher's
+    scene.job(2);
+    scene.finish(2, 0s);
+    scene.look().finished.back().started.reset();
+    scene.look().finished.back().withdrawn = true;
+    scene.look().finished.back().brought = Bytes{500'000'000};
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0.06));
+}
+
 TEST_CASE("a job that ended unseen stays set aside until its gateway tells, or for a week") {
     Scene scene = with_run();
     scene.look().gateway_answers = false;
