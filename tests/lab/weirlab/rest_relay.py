@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A relay that misbehaves, between nginx and slurmrestd: arguments are its port, slurmrestd's, and a JSON file
-{"kind": ..., "seconds": ..., "part": ...} that is read for every request. Every answer is so many seconds late, and
+{"kind": ..., "seconds": ..., "part": ..., "only": ...} that is read for every request. Every answer, or those to paths
+that end with `only`, is so many seconds late, and
   500        slurmrestd is not asked, the answer is status 500
   garbage    slurmrestd is not asked, the answer is status 200 and no JSON
   other      slurmrestd is not asked, the answer is a JSON object of something else
@@ -50,6 +51,8 @@ class Relay(http.server.BaseHTTPRequestHandler):
 
     def relay(self):
         told, body = fault(), self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.path.endswith(told.get("only", "")):
+            told = {}
         kind = told.get("kind")
         time.sleep(told.get("seconds", 0))
         if kind == "500":
