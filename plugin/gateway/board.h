@@ -53,6 +53,7 @@ struct Live {
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
     bool bye = false;                       // and has said so
+    bool lost = false;                      // and that there was no room for all of the output
     bool clean = false;                     // nothing of it is left at the site
     bool pinned = false;                    // a job that lost its node waits for this site alone
     std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
@@ -62,12 +63,16 @@ struct Live {
     Clock::time_point next_ask{};   // the site is left alone with this copy until then
     Clock::time_point next_move{};  // files are left alone until then
     bool moving = false;            // a mover works on it
+    std::set<std::string> brought;  // files that are back
+    std::set<std::string> told;     // troubles with its files that its user knows, without their figures
 };
 
 // How a site stands, for the controller and for people.
 struct SiteState {
     bool reachable = false;
     std::string problem;
+    std::map<std::string, std::string> accounts;  // those that it does not let in, and why
+    std::string files;                            // why no file moves to or from it
     Time at{};
     std::chrono::microseconds round_trip{};
     std::string api;

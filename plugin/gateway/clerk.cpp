@@ -106,10 +106,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
         const bool same = same_job(*known, job) && known->site == site.name;
         const bool taken_back = known->withdrawal != Withdrawal::kNone;
         const bool goes_on = same && (!taken_back || known->run.restarts == job.restarts);
-        if (goes_on) {
-            attach(guest, job, *known);
-            return true;
-        }
+        if (goes_on) return attach(guest, job, *known);
         // Something of before is still at a site: one copy at a time.
         if (!known->ended()) {
             if (!taken_back) withdraw(job.id, same ? Withdrawal::kRequeued : Withdrawal::kCancelled);
@@ -147,12 +144,11 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.output = record.directory + ".out";
     if (!guest.asks.value("one_output", true)) record.errors = record.directory + ".err";
     board_.lives().erase(job.id);
-    attach(guest, job, record);
-    return true;
+    return attach(guest, job, record);
 }
 
-// Under the lock.
-void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
+// Under the lock. Whether its record could be written: without one nothing is done for a job.
+bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     Live& live = board_.live(job.id);
     const bool again = guest.asks.value("again", false);
     const bool append = guest.asks.value("append", false);
@@ -171,7 +167,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         record.fetched = false;
         record.run.stage = RunStage::kFetching;
     }
-    if (!board_.put(record)) return;
+    if (!board_.put(record)) return false;
     live.connection = guest.connection;
     live.heard = Clock::now();
     live.luggage = guest.luggage;
@@ -186,6 +182,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     if (!record.run.said.empty() && !again) board_.post(job.id, {{"do", "say"}, {"text", record.run.said}});
     for (const auto number : guest.asks.value("signals", std::vector<int>()))
         counter_.alarms.push_back({job.id, number});
+    return true;
 }
 
 }  // namespace weir::gateway

@@ -18,6 +18,7 @@ constexpr seconds kSilence{12};      // of a relay, before its job is looked at
 constexpr seconds kGrace{10};        // for relays to come back after the gateway's start
 constexpr seconds kUnknownFor{600};  // that Slurm does not know a job it was not seen to end
 constexpr seconds kTimeOut{120};     // for Slurm to end a job whose copy ran out of time
+constexpr std::chrono::milliseconds kServeAgain{1000};
 
 }  // namespace
 
@@ -184,7 +185,8 @@ void Clerk::tell_ends() {
             board_.post(job, {{"do", "done"},
                               {"exit", record.outcome->exit_code},
                               {"signal", record.outcome->signal},
-                              {"said", record.outcome->said}});
+                              {"said", record.outcome->said},
+                              {"left", "at " + record.site + " in " + record.output}});
         }
     }
     for (const Record& record : timed_out) let_time_out(record);
@@ -223,8 +225,11 @@ void Clerk::round() {
         }
     }
     std::deque<Guest> again;
-    for (const Guest& guest : guests)
-        if (!serve(guest)) again.push_back(guest);
+    for (Guest& guest : guests) {
+        if (Clock::now() >= guest.next && serve(guest)) continue;
+        if (Clock::now() >= guest.next) guest.next = Clock::now() + kServeAgain;
+        again.push_back(guest);
+    }
     std::deque<Alarm> unheeded;
     for (const Alarm& alarm : alarms)
         if (!heed(alarm)) unheeded.push_back(alarm);

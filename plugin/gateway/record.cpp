@@ -99,6 +99,8 @@ json to_json(const Record& record) {
                 {"arguments", record.arguments},
                 {"stage_in", record.stage_in},
                 {"stage_out", record.stage_out},
+                {"doubted", record.doubted},
+                {"kept", record.kept},
                 {"staged", record.staged},
                 {"fetched", record.fetched},
                 {"delivered", {record.delivered[0], record.delivered[1]}},
@@ -129,6 +131,8 @@ Result<Record> read_record(const json& from) {
         record.arguments = from.at("arguments").get<std::vector<std::string>>();
         record.stage_in = from.at("stage_in").get<std::vector<std::string>>();
         record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
+        record.doubted = from.at("doubted");
+        record.kept = from.at("kept");
         record.staged = from.at("staged");
         record.fetched = from.at("fetched");
         record.delivered[0] = from.at("delivered").at(0);

@@ -25,6 +25,17 @@ json rooms(const SiteState& state) {
     return list;
 }
 
+// All that is wrong with it.
+std::string problems(const SiteState& state) {
+    std::string text = state.problem;
+    const auto add = [&](const std::string& more) {
+        if (!more.empty() && text.find(more) == std::string::npos) text += (text.empty() ? "" : "; ") + more;
+    };
+    for (const auto& [account, why] : state.accounts) add(why);
+    add(state.files);
+    return text;
+}
+
 // The middle one.
 std::int64_t typical(const std::deque<Duration>& waits) {
     if (waits.empty()) return 0;
@@ -49,7 +60,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
         const SiteState& state = board.site(name);
         list.push_back({{"name", name},
                         {"reachable", state.reachable},
-                        {"problem", state.problem},
+                        {"problem", problems(state)},
                         {"at", unix_time(state.at)},
                         {"round_trip_us", state.round_trip.count()},
                         {"api", state.api},

@@ -20,6 +20,11 @@ constexpr std::size_t kMany = 64;  // copies of one account
 constexpr seconds kNoteAgain{5};   // how a copy ended, where the disk was full
 constexpr seconds kRememberFailure{600};
 constexpr std::size_t kRememberWaits = 20;
+constexpr seconds kDoubt{240};  // after a second submission
+
+bool lately_doubted(const Record& record) {
+    return record.doubted && record.attempted && now_in_seconds() - *record.attempted < kDoubt;
+}
 
 const char* signal_name(int number) {
     switch (number) {
@@ -67,17 +72,20 @@ void SiteWorker::watch(std::vector<Task>& tasks) {
     for (auto& [account, owned] : accounts) {
         if (Clock::now() < next_try_) return;
         auto credentials = who(account);
-        if (!credentials) return note(credentials.error());
+        if (!credentials) continue;
         std::vector<std::uint32_t> ids;
         ids.reserve(owned.size());
         for (const Task* task : owned) ids.push_back(task->record.run.remote_id);
         const auto states = checked(account, client_.states(*credentials, ids));
-        if (!states) continue;
+        if (!states) {
+            for (const Task* task : owned) later_each_time(*task);
+            continue;
+        }
         for (Task* task : owned) {
             const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
             const bool waiting = state != states->end() && state->state == rest::State::kPending;
-            const bool as_known =
-                state != states->end() && task->record.run.started && !rest::ended(state->state);
+            const bool as_known = state != states->end() && task->record.run.started &&
+                                  !rest::ended(state->state) && !lately_doubted(task->record);
             if (waiting)
                 waits(*task);
             else if (!as_known)
@@ -87,9 +95,26 @@ void SiteWorker::watch(std::vector<Task>& tasks) {
     }
 }
 
-void SiteWorker::look(Task& task) {
+// A submission that was made twice, the first time without an answer, may have come twice. The second one
+// waits for the end of the first (dependency=singleton), so that it has not run yet.
+void SiteWorker::drop_others(Task& task) {
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
+    const auto jobs = checked(task.record.run.remote_user, client_.jobs(*credentials));
+    if (!jobs) return;
+    for (const rest::Job& job : *jobs) {
+        if (job.name != task.record.name || job.id == task.record.run.remote_id || rest::ended(job.state))
+            continue;
+        spdlog::warn("job {}: {} has it twice, as {} and {}; the second is withdrawn", task.record.run.label,
+                     name(), task.record.run.remote_id, job.id);
+        static_cast<void>(checked(task.record.run.remote_user, client_.cancel(*credentials, job.id)));
+    }
+}
+
+void SiteWorker::look(Task& task) {
+    if (task.record.doubted) drop_others(task);
+    auto credentials = who(task.record.run.remote_user);
+    if (!credentials) return;
     const auto job =
         checked(task.record.run.remote_user, client_.job(*credentials, task.record.run.remote_id));
     if (job)
@@ -158,11 +183,22 @@ void SiteWorker::finish(Task& task, Outcome outcome) {
     spdlog::info("job {}: over at {} as job {}", record.run.label, name(), record.run.remote_id);
 }
 
+// It lets nobody in; why, its accounts' problems say.
+void SiteWorker::unwelcome() {
+    const std::scoped_lock hold(board_.lock());
+    SiteState& state = board_.site(name());
+    state.reachable = false;
+    state.problem.clear();
+}
+
 void SiteWorker::probe() {
-    if (site_.users.empty()) return;
-    const std::string& account = site_.users.begin()->second;
+    // As whom does not matter, as long as the site lets him in.
+    const auto welcome =
+        std::ranges::find_if(site_.users, [&](const auto& user) { return !on_hold(user.second); });
+    if (welcome == site_.users.end()) return unwelcome();
+    const std::string& account = welcome->second;
     auto credentials = who(account);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto pinged = checked(account, client_.ping(*credentials));
     if (!pinged) return;
     const auto nodes = checked(account, client_.nodes(*credentials));

@@ -16,7 +16,10 @@ using std::chrono::seconds;
 constexpr seconds kProbe{15};
 constexpr seconds kLongestRest{30};  // after troubles in a row
 constexpr seconds kCancelAgain{10};
-constexpr seconds kTwoLooks{5};        // apart, before a lost submission is made again
+constexpr seconds kTwoLooks{5};  // apart, before a lost submission is made again
+constexpr seconds kMayArrive{
+    60};  // so late a submission may come that was not answered: proxies wait so long
+constexpr seconds kWriteAgain{2};      // what could not be written down
 constexpr seconds kSurelyListed{240};  // Slurm lists a job that has ended for MinJobAge, 300 s by default
 
 milliseconds rest_after(int troubles) {
@@ -40,7 +43,10 @@ bool SiteWorker::change(Task& task, const std::function<void(Record&)>& apply) {
     if (current == nullptr || current->name != task.record.name) return false;
     Record changed = *current;
     apply(changed);
-    if (!board_.put(changed)) return false;
+    if (!board_.put(changed)) {
+        board_.live(task.record.run.job.value).next_ask = Clock::now() + kWriteAgain;
+        return false;
+    }
     task.record = changed;
     return true;
 }
@@ -58,19 +64,37 @@ void SiteWorker::later_each_time(const Task& task) {
 
 rest::Answered<rest::Credentials> SiteWorker::who(const std::string& account) {
     auto token = tokens_.of(account);
-    if (!token) return rest::failed(rest::Trouble::kUnreachable, token.error().message);
-    return rest::Credentials{account, *token};
+    if (token) return rest::Credentials{account, *token};
+    hold(account, token.error().message);
+    return rest::failed(rest::Trouble::kUnauthorized, token.error().message);
 }
 
 void SiteWorker::not_answered(const std::string& account, const rest::Failure& failure) {
-    if (failure.trouble == rest::Trouble::kUnauthorized) tokens_.refused(account);
-    note(failure);
+    if (failure.trouble != rest::Trouble::kUnauthorized) return note(failure);
+    tokens_.refused(account);
+    hold(account, failure.message);
 }
 
-void SiteWorker::answered() {
+void SiteWorker::hold(const std::string& account, const std::string& why) {
+    Hold& it = holds_[account];
+    it.until = Clock::now() + rest_after(it.troubles++);
+    const std::scoped_lock locked(board_.lock());
+    std::string& told = board_.site(name()).accounts[account];
+    if (told != why) spdlog::warn("site {}: {}", name(), why);
+    told = why;
+}
+
+bool SiteWorker::on_hold(const std::string& account) const {
+    const auto found = holds_.find(account);
+    return found != holds_.end() && Clock::now() < found->second.until;
+}
+
+void SiteWorker::answered(const std::string& account) {
     troubles_ = 0;
+    holds_.erase(account);
     const std::scoped_lock hold(board_.lock());
     SiteState& state = board_.site(name());
+    state.accounts.erase(account);
     if (!state.reachable) spdlog::info("site {} answers", name());
     state.reachable = true;
     state.problem.clear();
@@ -93,7 +117,7 @@ std::vector<SiteWorker::Task> SiteWorker::due() {
     const std::scoped_lock hold(board_.lock());
     std::vector<Task> tasks;
     for (const auto& [job, record] : board_.records().all()) {
-        if (record.site != name() || record.ended()) continue;
+        if (record.site != name() || record.ended() || on_hold(record.run.remote_user)) continue;
         Live& live = board_.live(job);
         if (Clock::now() < live.next_ask) continue;
         tasks.push_back({record, live});
@@ -107,6 +131,7 @@ void SiteWorker::round() {
     std::vector<Task> watched;
     for (Task& task : tasks) {
         if (Clock::now() < next_try_) return;
+        if (on_hold(task.record.run.remote_user)) continue;
         const RunStage stage = task.record.run.stage;
         if (stage == RunStage::kWaiting || stage == RunStage::kRunning)
             watched.push_back(std::move(task));
@@ -151,7 +176,7 @@ void SiteWorker::step(Task& task) {
 void SiteWorker::submit(Task& task) {
     if (!task.live.luggage) return;  // its relay has not come back yet
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     // From here on the site may know it: noted first.
     if (!change(task, [](Record& it) {
             it.attempted = now_in_seconds();
@@ -198,11 +223,11 @@ void SiteWorker::submission_failed(Task& task, const rest::Failure& failure) {
 }
 
 // Whether a copy of that name is at the site. Only a whole list says that there is none, and only the second
-// one, some seconds later: the submission may still be on its way. Once so much time has gone by that the
-// site may have forgotten a job that ended, it is not made again: it may have run.
+// one, some seconds later, once no proxy has the submission still on its way. Once so much time has gone by
+// that the site may have forgotten a job that ended, it is not made again: it may have run.
 void SiteWorker::find_again(Task& task) {
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto jobs = checked(task.record.run.remote_user, client_.jobs(*credentials));
     if (!jobs) return later_each_time(task);
     const rest::Job* first = nullptr;
@@ -225,11 +250,13 @@ void SiteWorker::find_again(Task& task) {
         const std::scoped_lock hold(board_.lock());
         first_look = !std::exchange(board_.live(task.record.run.job.value).missed, true);
     }
-    if (first_look) return later(task, kTwoLooks);
-    const bool surely_listed = now_in_seconds() - *task.record.attempted < kSurelyListed;
+    const auto since = now_in_seconds() - *task.record.attempted;
+    if (first_look || since < kMayArrive) return later(task, kTwoLooks);
+    const bool surely_listed = since < kSurelyListed;
     change(task, [&](Record& it) {
         if (surely_listed) {
             it.attempted.reset();
+            it.doubted = true;
             return;
         }
         it.run.stage = RunStage::kFetching;
@@ -243,7 +270,7 @@ void SiteWorker::find_again(Task& task) {
 
 void SiteWorker::withdraw(Task& task) {
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto& account = task.record.run.remote_user;
     const auto job = checked(account, client_.job(*credentials, task.record.run.remote_id));
     if (!job && job.error().trouble != rest::Trouble::kNotFound) return later_each_time(task);

@@ -48,8 +48,14 @@ class SiteWorker {
     void lost(Task& task);
     void finish(Task& task, Outcome outcome);
     void probe();
+    void unwelcome();
     void note(const rest::Failure& failure);
-    void answered();
+    void answered(const std::string& account);
+    // An account that the site does not let in, or for which there is no token: it alone is left alone for a
+    // while.
+    void hold(const std::string& account, const std::string& why);
+    bool on_hold(const std::string& account) const;
+    void drop_others(Task& task);
     void later(const Task& task, std::chrono::milliseconds rest);
     void later_each_time(const Task& task);
     // A change of a record that is still of that copy, applied to what is there now.
@@ -59,7 +65,7 @@ class SiteWorker {
     template <class T>
     T checked(const std::string& account, T answer) {
         if (answer)
-            answered();
+            answered(account);
         else
             not_answered(account, answer.error());
         return answer;
@@ -74,6 +80,11 @@ class SiteWorker {
     Clock::time_point next_probe_{};
     Clock::time_point next_try_{};  // the site is left alone until then
     int troubles_ = 0;              // in a row
+    struct Hold {
+        Clock::time_point until;
+        int troubles = 0;  // in a row
+    };
+    std::map<std::string, Hold> holds_;  // by account
 };
 
 }  // namespace weir::gateway

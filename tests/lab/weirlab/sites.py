@@ -9,7 +9,7 @@ from .lab import Lab
 from .site_root import SCRATCH
 
 _SLOW = 30  # seconds that rest_answers("slow") takes
-_KINDS = (None, "500", "truncated", "garbage", "slow", "lost_submit")
+_KINDS = (None, "500", "truncated", "cut", "garbage", "other", "slow", "lost_submit", "late_submit")
 
 
 class Site(Lab):
@@ -19,7 +19,7 @@ class Site(Lab):
         people = users.People(number, plan["prefix"])
         super().__init__(home.namespace.of_site(number, plan["name"]), facts, people)
         self.home, self.number, self.name, self.plan = home, number, plan["name"], plan
-        self._seconds, self._kind = 0, None
+        self._seconds, self._kind, self._more = 0, None, {}
 
     def down(self):
         """A site alone cannot: its home does that."""
@@ -79,12 +79,12 @@ class Site(Lab):
             self._seconds = 0
         self._misbehave()
 
-    def rest_answers(self, kind):
-        """How REST fails from now on; None: not at all. `slow` takes half a minute, the others are in
-        rest_relay.py."""
+    def rest_answers(self, kind, part=0.5, only=""):
+        """How REST fails from now on, maybe only where the path ends so; None: not at all. `slow` takes half a
+        minute, the others are in rest_relay.py, also what `part` is."""
         if kind not in _KINDS:
             raise ValueError(f"rest_answers: no {kind!r} (there are {', '.join(map(str, _KINDS))})")
-        self._kind = kind
+        self._kind, self._more = kind, {"part": part, "only": only}
         self._misbehave()
 
     def _misbehave(self):
@@ -94,7 +94,7 @@ class Site(Lab):
             if os.path.exists(path):
                 os.unlink(path)
             return
-        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds}))
+        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds} | self._more))
         site_services.start_relay(self)
         os.replace(f"{path}.new", path)
 
