@@ -51,6 +51,7 @@ RemoteRun read_run(const json& from) {
     run.ended = when(from.at("ended"));
     run.gpus = from.at("gpus");
     run.gpu_type = from.at("gpu_type");
+    run.account = from.value("account", std::string());
     run.withdrawn = from.at("withdrawn");
     run.said = from.at("said");
     return run;
@@ -78,6 +79,7 @@ json to_json(const RemoteRun& run) {
                 {"ended", when(run.ended)},
                 {"gpus", run.gpus},
                 {"gpu_type", run.gpu_type},
+                {"account", run.account},
                 {"withdrawn", run.withdrawn},
                 {"said", run.said}};
     if (run.sequence != 0) result["sequence"] = run.sequence;

@@ -35,12 +35,12 @@ def policy(directory, sites, top="", rule="", wait="5s"):
     return POLICY.format(top=top, sites="".join(texts), rule=rule)
 
 
-def overflowing(module_lab, weir, top="", terms=TERMS, rule="", sites=None, wait="5s", nodes=2):
+def overflowing(module_lab, weir, top="", terms=TERMS, rule="", sites=None, wait="5s", nodes=2, **options):
     """A lab with the site west, or with these, {name: terms}."""
     directory = tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
     sites = sites or {"west": terms}
     return module_lab(directory=directory, nodes=nodes, sites=[f"{name}:4" for name in sites], weir=weir,
-                      policy=policy(directory, sites, top, rule, wait))
+                      policy=policy(directory, sites, top, rule, wait), **options)
 
 
 class Overflow:
