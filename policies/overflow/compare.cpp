@@ -76,15 +76,16 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
 Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_type, Gpus gpus,
                const Job& job) {
     const Terms& terms = there.site->terms;
-    const GpuSeconds all = gpus * job.time_limit;
+    const Duration longest = job.time_limit + there.site->overtime;
+    const GpuSeconds all = gpus * longest;
     const Time at = work.snapshot.at;
-    const Time over = at + there.site->max_remote_wait + stage_in(there, job) + job.time_limit;
+    const Time over = at + there.site->max_remote_wait + stage_in(there, job) + longest;
     Worst worst;
     worst.shares = work.accounts.cover(*there.site, gpu_type, job.account, all, over);
     worst.money = cost(all - sum(worst.shares), terms.gpu_hour.of(gpu_type).value_or(Money{}));
     if (!terms.power_included)
-        worst.money = plus(worst.money, dearest_power_cost(terms.power, gpu_type, gpus, at, over,
-                                                           job.time_limit, work.snapshot.utc_offset));
+        worst.money = plus(worst.money, dearest_power_cost(terms.power, gpu_type, gpus, at, over, longest,
+                                                           work.snapshot.utc_offset));
     return worst;
 }
 

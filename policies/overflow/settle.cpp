@@ -12,6 +12,13 @@ namespace {
 constexpr Duration kForgotten = std::chrono::days(7);  // a gateway that is silent for so long
 constexpr std::int64_t kDaysKept = 93;                 // of spending
 
+// A task's job has an id of its own once Slurm has split it off its array.
+bool is_of(const RemoteRun& run, const Nomination& nomination) {
+    const bool task = nomination.label.find('_') != std::string::npos;
+    return (task || run.job == nomination.job) && run.label == nomination.label &&
+           run.user == nomination.user && run.restarts >= nomination.restarts;
+}
+
 template <class List, class Same>
 auto& entry_of(List& list, Same same, typename List::value_type fresh) {
     const auto found = std::ranges::find_if(list, same);
@@ -34,11 +41,8 @@ class Settling {
         if (nomination != nullptr) covered = use_set_aside(*nomination, run, work);
         covered += use_what_is_left(run, work - covered);
         const Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
-        const OverflowRule* rule = rule_for(w_, site_);
-        note(nomination != nullptr ? nomination->budget
-             : rule != nullptr     ? rule->name
-                                   : std::string(),
-             run.ended.value_or(w_.snapshot.at), spent, work);
+        note(nomination != nullptr ? nomination->budget : usual_budget(), run.ended.value_or(w_.snapshot.at),
+             spent, work);
         if (nomination == nullptr) return;
         nomination->settled = true;
         nomination->worst = {};
@@ -72,9 +76,14 @@ class Settling {
         return sum(shares);
     }
 
+    std::string usual_budget() const {
+        const OverflowRule* rule = rule_for(w_, site_);
+        return rule != nullptr ? rule->name : "";
+    }
+
     void use(const std::string& voucher, GpuSeconds amount) {
         entry_of(w_.memory().vouchers,
-                 [&](const VoucherUse& use) { return use.site == site_.name && use.voucher == voucher; },
+                 [&](const VoucherUse& one) { return one.site == site_.name && one.voucher == voucher; },
                  {site_.name, voucher, {}})
             .used += amount;
     }
@@ -217,13 +226,6 @@ class Following {
 };
 
 }  // namespace
-
-// A task's job has an id of its own once Slurm has split it off its array.
-bool is_of(const RemoteRun& run, const Nomination& nomination) {
-    const bool task = nomination.label.find('_') != std::string::npos;
-    return (task || run.job == nomination.job) && run.label == nomination.label &&
-           run.user == nomination.user && run.restarts >= nomination.restarts;
-}
 
 const OverflowRule* rule_for(const Work& work, const Site& site) {
     const auto found = std::ranges::find_if(work.policy.rules, [&](const OverflowRule& rule) {

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "policies/overflow/work.h"
 
 namespace weir::policies::spill {
 namespace {
-
-bool is_known(const Work& work, const RemoteRun& run) {
-    return std::ranges::any_of(work.memory().nominations,
-                               [&](const Nomination& one) { return is_of(run, one); });
-}
 
 // As it would be remembered, had its nomination not been forgotten.
 Nomination nomination_of(const Work& work, const SiteWork& there, const RemoteRun& run, const Job& job,
@@ -42,11 +38,13 @@ Nomination nomination_of(const Work& work, const SiteWork& there, const RemoteRu
 // A ledger that was lost must not make free what is being used: what runs at a site is set aside again, even
 // if it is more than there is.
 void take_up(Work& work) {
+    std::set<std::string> known;
+    for (const Nomination& one : work.memory().nominations) known.insert(one.label);
     for (const SiteWork& there : work.sites) {
         const OverflowRule* rule = rule_for(work, *there.site);
         if (there.look == nullptr || rule == nullptr) continue;
         for (const RemoteRun& run : there.look->runs) {
-            if (run.withdrawn || run.stage == RunStage::kFinished || is_known(work, run)) continue;
+            if (run.withdrawn || run.stage == RunStage::kFinished || known.contains(run.label)) continue;
             const Job* job = work.snapshot.job(run.job);
             if (job == nullptr || job->label != run.label || job->user != run.user ||
                 job->state != JobState::kRunning || site_of(work.snapshot, *job) != there.site->name)

@@ -92,7 +92,7 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
 Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job);
 
 // The most that a job can cost at a site, if it starts within the time that it may wait there and uses all of
-// its time limit.
+// its time limit, and what the site lets it run beyond.
 struct Worst {
     std::vector<VoucherShare> shares;
     Money money;  // beyond them
@@ -102,9 +102,6 @@ Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_t
 
 // Against whose budget a run counts that nothing is remembered of; nullptr: no rule sends jobs there.
 const OverflowRule* rule_for(const Work& work, const Site& site);
-
-// Whether a run is that of a nomination.
-bool is_of(const RemoteRun& run, const Nomination& nomination);
 
 // Of a type of GPU, for training, relative to the first type of weir.yaml.
 double training_speed(const GpuTypeTable& types, const std::string& type);

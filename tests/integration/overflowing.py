@@ -53,8 +53,8 @@ class Overflow:
     # What is set
 
     def apply(self, tell=None, more="", **changes):
-        """Has weirctld read its policy with these changes (sites, top, rule, wait) and more for the rule, by SIGHUP or as
-        `tell` does."""
+        """Has weirctld read its policy with these changes (sites, top, rule, wait) and more for the rule, by SIGHUP or
+        as `tell` does."""
         terms = self.terms | changes
         text = policy(self.home.directory, **terms | {"rule": terms["rule"] + more})
         assert not self.weir.apply(self.home.with_host_keys(text), tell)

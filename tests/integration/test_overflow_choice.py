@@ -33,6 +33,8 @@ def sites(module_lab, build_dir):
     overflow = Overflow(overflowing(module_lab, build_dir, nodes=3, **TERMS), **TERMS)
     overflow.full = overflow.fill()
     overflow.open()
+    overflow.outlives = overflow.submit("--weir-overflow=prefer:north", minutes=1, script="sleep 600")
+    overflow.home.wait_state(overflow.outlives, "RUNNING", 60)
     return overflow
 
 
@@ -53,7 +55,7 @@ def test_places_are_compared_by_money_and_time_in_explain_and_plan(sites):
     for name, price in (("west", 0.60), ("north", 0.90)):
         place = seen[name]
         assert (place["gpu_type"], place["run_seconds"], place["excluded"]) == ("a100", 3600, "")
-        assert place["price"] == place["at_most"] == pytest.approx(2 * price)
+        assert (place["price"], place["at_most"]) == pytest.approx((2 * price, 2 * price * 61 / 60))  # overtime
         assert place["time"] == pytest.approx(2 * 0.20 * place["done_in_seconds"] / 3600, abs=1e-6)
         assert place["total"] == pytest.approx(place["price"] + place["time"])
         assert place["done_in_seconds"] == place["wait_seconds"] + 3600 < 3700
@@ -67,7 +69,8 @@ def test_places_are_compared_by_money_and_time_in_explain_and_plan(sites):
     assert max(map(len, text.splitlines())) <= 80
     table = [line.split() for line in text.splitlines() if line.split()[:1] in (["home"], ["north"], ["west"])]
     assert [row[:2] for row in table] == [["home", "h100"], ["north", "a100"], ["west", "a100"]]
-    assert [row[-3] for row in table] == ["4.00", "1.80", "1.20"] and [row[-1] for row in table] == ["-", "1.80", "1.20"]
+    assert [row[-3] for row in table] == ["4.00", "1.80", "1.20"]
+    assert [row[-1] for row in table] == ["-", "1.83", "1.22"]
     text = sites.told("plan")
     assert max(map(len, text.splitlines())) <= 80
     assert "What jobs would take here and elsewhere, in USD:" in text and "so: it may start at west, too" in text
@@ -142,7 +145,7 @@ def test_a_job_stays_for_a_bound_that_no_site_keeps_and_weir_explain_says_which(
     excluded = {name: place["excluded"] for name, place in places(sites.explained(near)["comparison"]).items()}
     assert excluded == {"home": "", "west": "it is 2000ms away, and its user wants at most 500ms",
                         "north": "it is 900ms away, and its user wants at most 500ms"}
-    sites.why(dear, "it could cost 0.60 USD there, and its user allows 0.10")
+    sites.why(dear, "it could cost 0.61 USD there, and its user allows 0.10")
     for job in (never, untold):
         sites.why(job, "it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)")
     sites.why(featured, "it is not sent elsewhere: it names nodes here (--nodelist)")
@@ -190,6 +193,9 @@ def test_tasks_of_an_array_jobs_of_two_nodes_and_dependants_run_once_each(sites)
 def test_a_copy_that_waits_too_long_comes_back_rests_and_runs_at_home(sites):
     sites.apply(rule=", stay: 60s")
     north = sites.home.sites["north"]
+    sites.home.kill("weir-gateway")
+    sites.home.start_gateway()  # it remembers no waits
+    sites.open()
     north.run(["scontrol", "update", "partitionname=batch", "state=down"])  # takes jobs and starts none
     job = sites.submit("--weir-overflow=prefer:north", script='echo "ran on $(hostname)"')
     sites.wait(lambda: output(sites.home, job), 60, "its copy to be sent", until=lambda text: "sent to north" in text)
@@ -198,14 +204,18 @@ def test_a_copy_that_waits_too_long_comes_back_rests_and_runs_at_home(sites):
     sites.wait(lambda: sites.home.job(job), 90, "it to come back",
                until=lambda seen: (seen["JobState"], seen["Restarts"]) == ("PENDING", "1"))
     north.run(["scontrol", "update", "partitionname=batch", "state=up"])
-    sites.wait(lambda: sites.home.job(job)["Partition"], 60, "it to be of train alone", until=lambda names: names == "train")
+    sites.wait(lambda: sites.home.job(job)["Partition"], 60, "it to be of train alone",
+               until=lambda names: names == "train")
     sites.run(["scontrol", "update", f"jobid={job}", "starttime=now"])  # Slurm has it wait two minutes
     sites.why(job, "s: it has come back from north")
     for _ in range(5):
         record = sites.home.job(job)
-        assert (record["Partition"], record["JobState"]) == ("train", "PENDING") and "site=" not in record["AdminComment"]
+        assert (record["Partition"], record["JobState"]) == ("train", "PENDING")
+        assert "site=" not in record["AdminComment"]
         sites.weir.cycles(1)
     assert sites.explained(job)["comparison"]["chosen"] == ""
+    throttle = "jobs sent there lately have waited 12s there, so one goes there when none waits"
+    assert (sites.site("north")["state"], sites.site("north")["throttle"]) == ("throttled", throttle)
     assert sites.site("north")["nominated"] == sites.site("north")["waiting"] == 0 == sites.budget()["aside"]
     sites.cancel(sites.full)
     assert sites.ended(job) == "home"
@@ -214,3 +224,10 @@ def test_a_copy_that_waits_too_long_comes_back_rests_and_runs_at_home(sites):
     assert (copy["state"], copy["seconds"], copy["id"] > 0) == ("CANCELLED", 0, True)
     starts = sites.run(["sacct", "-D", "-X", "-n", "-P", "-j", str(job), "-o", "state,nodelist"]).stdout.split()
     assert [line.split("|")[0] for line in starts] == ["REQUEUED", "COMPLETED"], starts
+
+
+def test_a_job_that_outlives_its_limit_ends_within_what_was_set_aside_for_it(sites):
+    assert sites.ended(sites.outlives, "TIMEOUT") == "north"
+    [copy] = sites.wait(lambda: sites.copies(sites.outlives, site="north"), 60, "its copy to have ended",
+                        until=lambda seen: [one["state"] for one in seen] == ["TIMEOUT"])
+    assert 60 <= copy["seconds"] <= 120  # its limit, and a minute of overtime
