@@ -79,7 +79,7 @@ struct SiteState {
     std::vector<SiteRoom> rooms;
     std::int64_t bytes_per_second = 0;
     std::deque<Clock::time_point> failures;  // of the last ten minutes
-    std::deque<Duration> waits;              // of the copies that started last
+    std::deque<Duration> waits;              // of the copies that started last, or were taken back
 };
 
 // All that the threads of a gateway share, behind one lock. Who works on a copy takes what he needs, works

@@ -123,6 +123,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.run.remote_user = site.users.at(user);
     record.run.gpus = job.gpus.empty() ? 0 : job.gpus.front() * job.node_count;
     record.run.gpu_type = job.gpu_type;
+    record.run.account = job.account;
     record.site = site.name;
     record.uid = job.uid;
     // A relay that was served before, by a gateway that has lost its ledger, knows its copy's name.

@@ -52,6 +52,7 @@ RemoteRun read_run(const json& from) {
     run.gpus = from.at("gpus");
     run.gpu_type = from.at("gpu_type");
     run.brought = Bytes{from.value("brought", std::int64_t{0})};
+    run.account = from.value("account", std::string());
     run.withdrawn = from.at("withdrawn");
     run.said = from.at("said");
     return run;
@@ -80,6 +81,7 @@ json to_json(const RemoteRun& run) {
                 {"gpus", run.gpus},
                 {"gpu_type", run.gpu_type},
                 {"brought", run.brought.value},
+                {"account", run.account},
                 {"withdrawn", run.withdrawn},
                 {"said", run.said}};
     if (run.sequence != 0) result["sequence"] = run.sequence;

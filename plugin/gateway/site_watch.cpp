@@ -123,12 +123,20 @@ void SiteWorker::look(Task& task) {
         lost(task);
 }
 
+// Under the lock.
+void SiteWorker::note_wait(Duration wait) {
+    SiteState& state = board_.site(name());
+    state.waits.push_back(wait);
+    if (state.waits.size() > kRememberWaits) state.waits.pop_front();
+}
+
 // A copy that waits there for too long comes back, if its local job may be requeued.
 void SiteWorker::waits(Task& task) {
     const auto since = task.record.waiting_since.value_or(now_in_seconds());
     if (now_in_seconds() - since <= site_.max_remote_wait || !task.live.local.requeueable) return;
     change(task, [&](Record& it) {
         it.withdrawal = Withdrawal::kWaitedLong;
+        note_wait(site_.max_remote_wait);
         board_.say(it, "waited at " + name() + " for longer than " + weir::to_text(site_.max_remote_wait) +
                            "; it comes back");
     });
@@ -139,9 +147,7 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
         change(task, [&](Record& it) {
             it.run.started = job.started;
             it.run.stage = RunStage::kRunning;
-            SiteState& state = board_.site(name());
-            state.waits.push_back(*job.started - it.waiting_since.value_or(*job.started));
-            if (state.waits.size() > kRememberWaits) state.waits.pop_front();
+            note_wait(*job.started - it.waiting_since.value_or(*job.started));
             board_.say(it, "runs at " + name() + " on " + (job.nodes.empty() ? "a node" : job.nodes));
         });
     }

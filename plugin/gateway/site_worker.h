@@ -44,6 +44,7 @@ class SiteWorker {
     void watch(std::vector<Task>& tasks);
     void look(Task& task);
     void waits(Task& task);
+    void note_wait(Duration wait);
     void seen(Task& task, const rest::Job& job);
     void lost(Task& task);
     void finish(Task& task, Outcome outcome);
