@@ -48,6 +48,7 @@ class SiteWorker {
     void lost(Task& task);
     void finish(Task& task, Outcome outcome);
     void probe();
+    void probe_soon();
     void note(const rest::Failure& failure);
     void answered();
     void later(const Task& task, std::chrono::milliseconds rest);
@@ -71,9 +72,9 @@ class SiteWorker {
     Board& board_;
     rest::Client client_;
     Tokens tokens_;
-    Clock::time_point next_probe_{};
-    Clock::time_point next_try_{};  // the site is left alone until then
-    int troubles_ = 0;              // in a row
+    Clock::time_point next_probe_{};  // sooner where a copy has taken or left room there
+    Clock::time_point next_try_{};    // the site is left alone until then
+    int troubles_ = 0;                // in a row
 };
 
 }  // namespace weir::gateway
