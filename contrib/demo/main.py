@@ -111,14 +111,17 @@ def second_act(chosen, labs, view):
 @contextlib.contextmanager
 def undisturbed():
     """What is done here is not to be cut short."""
+    before = signal.getsignal(signal.SIGINT)
     on_signals(signal.SIG_IGN)
     try:
         yield
     finally:
-        on_signals(interrupted)
+        on_signals(before)
 
 
 def interrupted(*_):
+    """Once: whoever is impatient does not keep the labs from going down."""
+    on_signals(signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -69,7 +69,7 @@ def measure(arm, told):
     says of it."""
     home = {run.job: run for run in runs_of(arm.lab, arm.by_id)}
     copies = {site: runs_of(lab) for site, lab in arm.lab.sites.items()}
-    wrong = [*_records(arm, home), *_both_sides(home, copies), *_files(arm, home), *_money(copies, told)]
+    wrong = faults(arm, home, copies, told)
     began = min((run.submit for run in home.values()), default=0)
     places = {place: _of_place(place, home, copies, told) for place in PLACES}
     waits, turnarounds = [], []
@@ -88,6 +88,11 @@ def measure(arm, told):
         "last_job_ended_seconds": max((run.end for run in home.values()), default=0) - began,
         "jobs_wrong": len(wrong),
     }, wrong
+
+
+def faults(arm, home, copies, told):
+    """What is wrong, in words: `home` has the jobs' records by id, `copies` those of each site."""
+    return [*_records(arm, home), *_both_sides(home, copies), *_files(arm, home), *_money(copies, told)]
 
 
 def _mean(values):
