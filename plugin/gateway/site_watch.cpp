@@ -17,7 +17,8 @@ using std::chrono::seconds;
 constexpr milliseconds kLookEvery{1000};
 constexpr milliseconds kLookEveryOfMany{5000};
 constexpr std::size_t kMany = 64;  // copies of one account
-constexpr seconds kNoteAgain{5};   // how a copy ended, where the disk was full
+constexpr seconds kProbeSoon{2};
+constexpr seconds kNoteAgain{5};  // how a copy ended, where the disk was full
 constexpr seconds kRememberFailure{600};
 constexpr std::size_t kRememberWaits = 20;
 constexpr seconds kDoubt{240};  // after a second submission
@@ -150,6 +151,7 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
             note_wait(*job.started - it.waiting_since.value_or(*job.started));
             board_.say(it, "runs at " + name() + " on " + (job.nodes.empty() ? "a node" : job.nodes));
         });
+        probe_soon();
     }
     auto outcome = outcome_of(job, name());
     if (!outcome) return;
@@ -159,6 +161,7 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
         it.run.stage = RunStage::kFetching;
         it.outcome = outcome;
     });
+    probe_soon();
 }
 
 // The site does not know a copy that it had taken.
@@ -195,6 +198,11 @@ void SiteWorker::unwelcome() {
     SiteState& state = board_.site(name());
     state.reachable = false;
     state.problem.clear();
+}
+
+// What is free there is another since its last answer.
+void SiteWorker::probe_soon() {
+    next_probe_ = std::min<Clock::time_point>(next_probe_, Clock::now() + kProbeSoon);
 }
 
 void SiteWorker::probe() {

@@ -50,6 +50,7 @@ class SiteWorker {
     void finish(Task& task, Outcome outcome);
     void probe();
     void unwelcome();
+    void probe_soon();
     void note(const rest::Failure& failure);
     void answered(const std::string& account);
     // An account that the site does not let in, or for which there is no token: it alone is left alone for a
@@ -78,9 +79,9 @@ class SiteWorker {
     Board& board_;
     rest::Client client_;
     Tokens tokens_;
-    Clock::time_point next_probe_{};
-    Clock::time_point next_try_{};  // the site is left alone until then
-    int troubles_ = 0;              // in a row
+    Clock::time_point next_probe_{};  // sooner where a copy has taken or left room there
+    Clock::time_point next_try_{};    // the site is left alone until then
+    int troubles_ = 0;                // in a row
     struct Hold {
         Clock::time_point until;
         int troubles = 0;  // in a row

@@ -34,6 +34,7 @@ Money rounded(Money money) {
 }
 
 std::string gpu_hours(GpuSeconds work) {
+    if (work.value < 360) return std::to_string(work.value) + " GPU-seconds";
     const std::int64_t tenths = (work.value + 180) / 360;
     const std::string text = std::to_string(tenths / 10);
     return (tenths % 10 == 0 ? text : text + "." + std::to_string(tenths % 10)) +
