@@ -145,9 +145,7 @@ void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
         live->streams.at(index).written = message.what.at("offset").get<std::int64_t>();
     } else if (kind == "signal") {
         counter_.alarms.push_back({visitor.job, message.what.at("number").get<int>()});
-    } else if (kind == "bye") {
-        live->bye = true;
-    } else if (kind != "alive") {
+    } else if (kind != "alive" && kind != "bye") {
         auto& answers = board_.answers()[visitor.job];
         if (answers.size() < 8) answers.push_back(std::move(message));
         board_.answered().notify_all();

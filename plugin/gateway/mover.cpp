@@ -66,8 +66,9 @@ bool Mover::wanted(const Record& record, const Live& live) const {
         return !record.fetched && (attached || record.withdrawal != Withdrawal::kNone) &&
                (!quick_ || !live.streams[0].at_end || !live.streams[1].at_end);
     case RunStage::kFinished:
-        return !quick_ && !live.clean &&
-               (live.bye || live.seen_ended || record.withdrawal != Withdrawal::kNone);
+        // Not as soon as its relay has all of it: Slurm may not have heard of the end, and start the job
+        // again with its output emptied.
+        return !quick_ && !live.clean && (live.seen_ended || record.given_up());
     default:
         return false;
     }
@@ -328,7 +329,7 @@ void Mover::stage_out(Task& task) {
 void Mover::clean(Task& task) {
     bool done = true;
     for (const std::string& path : {task.record.directory, task.record.output, task.record.errors}) {
-        if (path.empty() || !task.record.run.asked) continue;
+        if (path.empty() || (!task.record.run.asked && task.record.stage_in.empty())) continue;
         auto removed = sftp(task.record.run.remote_user).remove(path);
         if (!removed) {
             spdlog::warn("job {}: {}", task.record.run.label, removed.error().message);

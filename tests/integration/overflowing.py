@@ -18,14 +18,15 @@ SITE = """mode: act
       host_key_sha256: "@west.host_key_sha256@"
       root: "/scratch/{{user}}"
     users: {{alice: w-alice, bob: w-bob}}
-    max_remote_wait: 5s
+    max_remote_wait: {wait}
 {terms}overflow:
   - {{name: spill, partitions: [train], default: never, value_of_time: 0.20{rule}}}
 """
 
 
-def overflowing(module_lab, weir, top="", terms="    price: {currency: USD, gpu_hour: {other: 0.60}}\n", rule=""):
+def overflowing(module_lab, weir, top="", terms="    price: {currency: USD, gpu_hour: {other: 0.60}}\n", rule="",
+                wait="5s", **options):
     """A lab with the site west."""
     directory = tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
     return module_lab(directory=directory, nodes=2, sites=["west:4"], weir=weir,
-                      policy=SITE.format(directory=directory, top=top, terms=terms, rule=rule))
+                      policy=SITE.format(directory=directory, top=top, terms=terms, rule=rule, wait=wait), **options)
