@@ -52,13 +52,13 @@ struct Live {
     std::int64_t brought = 0;               // bytes that came from the site
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
-    bool bye = false;                       // and has said so
-    bool lost = false;                      // and that there was no room for all of the output
+    bool lost = false;                      // and there was no room for all of the output
     bool clean = false;                     // nothing of it is left at the site
     bool pinned = false;                    // a job that lost its node waits for this site alone
     std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
     bool seen_ended = false;                // Slurm has said that the local job is over
     int troubles = 0;                       // in a row, with the site
+    Time seen_waiting{};                    // at the site, last
     bool missed = false;            // it was not in the site's list when its submission was looked for
     Clock::time_point next_ask{};   // the site is left alone with this copy until then
     Clock::time_point next_move{};  // files are left alone until then

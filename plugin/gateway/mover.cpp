@@ -73,8 +73,9 @@ bool Mover::wanted(const Record& record, const Live& live) const {
         return !record.fetched && (attached || record.withdrawal != Withdrawal::kNone) &&
                (!quick_ || !live.streams[0].at_end || !live.streams[1].at_end);
     case RunStage::kFinished:
-        return !quick_ && !live.clean &&
-               (live.bye || live.seen_ended || record.withdrawal != Withdrawal::kNone);
+        // Not as soon as its relay has all of it: Slurm may not have heard of the end, and start the job
+        // again with its output emptied.
+        return !quick_ && !live.clean && (live.seen_ended || record.given_up());
     default:
         return false;
     }

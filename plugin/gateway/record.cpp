@@ -2,6 +2,8 @@
 #include "plugin/gateway/record.h"
 
 #include <array>
+#include <random>
+#include <string_view>
 #include <utility>
 
 namespace weir::gateway {
@@ -10,6 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::array<std::pair<RunStage, const char*>, 7> kStages{{
     {RunStage::kStaging, "staging"},
     {RunStage::kSubmitting, "submitting"},
@@ -64,6 +67,34 @@ const char* stage_word(RunStage stage) {
     for (const auto& [known, text] : kStages)
         if (stage == known) return text;
     return "";
+}
+
+void name_copy(Record& record, const std::string& name) {
+    record.name = name;
+    record.directory = record.directory.substr(0, record.directory.rfind('/') + 1) + name;
+    record.output = record.directory + ".out";
+    if (!record.errors.empty()) record.errors = record.directory + ".err";
+}
+
+bool is_copy(const Record& record, const rest::Job& job) {
+    if (job.user != record.run.remote_user) return false;
+    if (!record.name.ends_with('.')) return job.name == record.name;
+    if (!job.name.starts_with(record.name)) return false;
+    return !rest::ended(job.state) ||
+           (job.state != rest::State::kCancelled && job.ended && *job.ended >= record.run.submitted);
+}
+
+bool is_nonce(std::string_view text) {
+    return text.size() <= 8 && text.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+// Eight hexadecimal digits that nobody can foresee.
+std::string with_nonce(const std::string& prefix) {
+    std::random_device source;
+    std::string text = prefix;
+    for (std::uint32_t value = source(); text.size() < prefix.size() + 8; value >>= 4)
+        text += kDigits[value & 15];
+    return text;
 }
 
 json to_json(const RemoteRun& run) {

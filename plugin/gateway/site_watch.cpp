@@ -50,6 +50,7 @@ const char* signal_name(int number) {
 void SiteWorker::pass_signals(Task& task) {
     auto credentials = who(task.record.run.remote_user);
     if (!credentials) return;
+    if (!copy_of(task, *credentials)) return;
     for (const int number : task.live.signals) {
         if (!checked(task.record.run.remote_user,
                      client_.cancel(*credentials, task.record.run.remote_id, signal_name(number))))
@@ -112,12 +113,21 @@ void SiteWorker::drop_others(Task& task) {
     }
 }
 
+// The copy as the site has it. A site that has lost its state gives out its job ids again: another job by the
+// copy's is none of ours.
+rest::Answered<rest::Job> SiteWorker::copy_of(const Task& task, const rest::Credentials& credentials) {
+    auto job = checked(credentials.user, client_.job(credentials, task.record.run.remote_id));
+    if (job && (job->name != task.record.name || job->user != credentials.user))
+        return rest::failed(rest::Trouble::kNotFound, name() + ": job " + std::to_string(job->id) + " is " +
+                                                          job->name + " of " + job->user);
+    return job;
+}
+
 void SiteWorker::look(Task& task) {
     if (task.record.doubted) drop_others(task);
     auto credentials = who(task.record.run.remote_user);
     if (!credentials) return;
-    const auto job =
-        checked(task.record.run.remote_user, client_.job(*credentials, task.record.run.remote_id));
+    const auto job = copy_of(task, *credentials);
     if (job)
         seen(task, *job);
     else if (job.error().trouble == rest::Trouble::kNotFound)
@@ -133,6 +143,10 @@ void SiteWorker::note_wait(Duration wait) {
 
 // A copy that waits there for too long comes back, if its local job may be requeued.
 void SiteWorker::waits(Task& task) {
+    {
+        const std::scoped_lock hold(board_.lock());
+        board_.live(task.record.run.job.value).seen_waiting = now_in_seconds();
+    }
     const auto since = task.record.waiting_since.value_or(now_in_seconds());
     if (now_in_seconds() - since <= site_.max_remote_wait || !task.live.local.requeueable) return;
     change(task, [&](Record& it) {
@@ -164,15 +178,19 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
     probe_soon();
 }
 
-// The site does not know a copy that it had taken.
+// The site does not know a copy that it had taken. One that waited a moment ago has not started; since it
+// was last seen, another may have started, ended and been forgotten.
 void SiteWorker::lost(Task& task) {
-    const bool ran = task.record.run.started.has_value();
+    const Time seen = std::max(task.live.seen_waiting, task.record.waiting_since.value_or(Time{}));
+    const bool may_have_run = task.record.run.started || now_in_seconds() - seen >= kSurelyListed;
     change(task, [&](Record& it) {
         it.run.ended = now_in_seconds();
         it.run.stage = RunStage::kFetching;
-        it.outcome = Outcome{1, 0, false, !ran,
+        it.outcome = Outcome{1, 0, false, !may_have_run,
                              name() + " no longer knows job " + std::to_string(it.run.remote_id) +
-                                 (ran ? "; how it ended cannot be told" : "; it never started there")};
+                                 (it.run.started ? "; how it ended cannot be told"
+                                  : may_have_run ? "; whether it ran cannot be told"
+                                                 : "; it never started there")};
     });
 }
 

@@ -19,8 +19,7 @@ constexpr seconds kCancelAgain{10};
 constexpr seconds kTwoLooks{5};  // apart, before a lost submission is made again
 constexpr seconds kMayArrive{
     60};  // so late a submission may come that was not answered: proxies wait so long
-constexpr seconds kWriteAgain{2};      // what could not be written down
-constexpr seconds kSurelyListed{240};  // Slurm lists a job that has ended for MinJobAge, 300 s by default
+constexpr seconds kWriteAgain{2};  // what could not be written down
 
 milliseconds rest_after(int troubles) {
     const milliseconds rest{500L << std::min(troubles, 8)};
@@ -174,7 +173,8 @@ void SiteWorker::step(Task& task) {
 }
 
 void SiteWorker::submit(Task& task) {
-    if (!task.live.luggage) return;  // its relay has not come back yet
+    // Its relay has not come back yet, or its job is about to end.
+    if (!task.live.luggage || task.live.connection == 0) return;
     auto credentials = who(task.record.run.remote_user);
     if (!credentials) return;
     // From here on the site may know it: noted first.
@@ -232,7 +232,7 @@ void SiteWorker::find_again(Task& task) {
     if (!jobs) return later_each_time(task);
     const rest::Job* first = nullptr;
     for (const rest::Job& job : *jobs) {
-        if (job.name != task.record.name || job.user != task.record.run.remote_user) continue;
+        if (!is_copy(task.record, job)) continue;
         if (first == nullptr) {
             first = &job;
         } else {
@@ -242,6 +242,7 @@ void SiteWorker::find_again(Task& task) {
         }
     }
     if (first != nullptr) {
+        change(task, [&](Record& it) { name_copy(it, first->name); });
         submitted(task, first->id, "found again at");
         return;
     }
@@ -257,6 +258,9 @@ void SiteWorker::find_again(Task& task) {
         if (surely_listed) {
             it.attempted.reset();
             it.doubted = true;
+            if (it.name.ends_with('.')) name_copy(it, with_nonce(it.name));
+            // It may have been taken for sent by its relay's word alone.
+            if (!it.staged) it.run.stage = RunStage::kStaging;
             return;
         }
         it.run.stage = RunStage::kFetching;
@@ -272,7 +276,7 @@ void SiteWorker::withdraw(Task& task) {
     auto credentials = who(task.record.run.remote_user);
     if (!credentials) return;
     const auto& account = task.record.run.remote_user;
-    const auto job = checked(account, client_.job(*credentials, task.record.run.remote_id));
+    const auto job = copy_of(task, *credentials);
     if (!job && job.error().trouble != rest::Trouble::kNotFound) return later_each_time(task);
     if (!job) return finish(task, taken_back());
     if (rest::ended(job->state)) {

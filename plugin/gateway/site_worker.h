@@ -13,6 +13,9 @@
 
 namespace weir::gateway {
 
+// Slurm lists a job that has ended for MinJobAge, 300 s by default.
+constexpr std::chrono::seconds kSurelyListed{240};
+
 // Asks one site's slurmrestd on behalf of all copies there: submits, watches, withdraws. One round looks at
 // every copy that something is due for; each step is safe to be repeated after a crash.
 class SiteWorker {
@@ -42,6 +45,7 @@ class SiteWorker {
     void withdraw(Task& task);
     void pass_signals(Task& task);
     void watch(std::vector<Task>& tasks);
+    rest::Answered<rest::Job> copy_of(const Task& task, const rest::Credentials& credentials);
     void look(Task& task);
     void waits(Task& task);
     void note_wait(Duration wait);
