@@ -227,7 +227,8 @@ void SiteWorker::find_again(Task& task) {
         first_look = !std::exchange(board_.live(task.record.run.job.value).missed, true);
     }
     if (first_look) return later(task, kTwoLooks);
-    const bool surely_listed = now_in_seconds() - *task.record.attempted < kSurelyListed;
+    const bool surely_listed =
+        task.record.name.ends_with('.') || now_in_seconds() - *task.record.attempted < kSurelyListed;
     change(task, [&](Record& it) {
         if (surely_listed) {
             it.attempted.reset();
