@@ -83,8 +83,10 @@ bool Clerk::serve(const Guest& guest) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
     }
-    // This relay is of a run that is over; what becomes of its copy, if it has one, is not for it to say.
+    // This relay is of a run that is over, its slurmd perhaps lost; what becomes of the copy is not for it to
+    // say.
     if (job->state == LocalState::kPending || job->state == LocalState::kRequeueing) return true;
+    if (!job->batch_host.empty() && guest.asks.value("node", "") != job->batch_host) return true;
     // It may be on its way out already; what its relay got for a signal tells.
     if (over(job->state)) {
         const std::scoped_lock hold(board_.lock());

@@ -78,7 +78,7 @@ class Clerk {
     Counter& counter_;
     std::chrono::seconds keep_lost_;
     Clock::time_point began_;
-    std::map<std::uint32_t, Clock::time_point> next_look_;
+    std::map<std::uint32_t, Clock::time_point> last_look_;
     std::map<std::uint32_t, Clock::time_point> timing_out_;  // Slurm was told to end it, since then
 };
 

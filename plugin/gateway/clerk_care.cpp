@@ -14,6 +14,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kLook{3};       // between two looks at the local job of a copy without a relay
+constexpr seconds kSeldom{30};    // of one with a relay, which may be of a run that is over
 constexpr seconds kSilence{12};   // of a relay, before its job is looked at
 constexpr seconds kGrace{10};     // for relays to come back after the gateway's start
 constexpr seconds kTimeOut{120};  // for Slurm to end a job whose copy ran out of time
@@ -76,7 +77,7 @@ void Clerk::forget(std::uint32_t job) {
     }
     board_.lives().erase(job);
     board_.answers().erase(job);
-    next_look_.erase(job);
+    last_look_.erase(job);
     timing_out_.erase(job);
 }
 
@@ -167,8 +168,8 @@ void Clerk::look_after(std::uint32_t id) {
     }
     // Also one whose start Slurm has forgotten, and one whose copy has ended meanwhile: how, it is still to
     // learn.
-    const bool lost_node = !attached && job->state == LocalState::kPending && !pinned && !record.given_up() &&
-                           same_job(record, *job);
+    const bool lost_node =
+        job->state == LocalState::kPending && !pinned && !record.given_up() && same_job(record, *job);
     if (lost_node) await_return(record, *job);
     settle(record, *job);
 }
@@ -226,10 +227,11 @@ void Clerk::round() {
         alarms.swap(counter_.alarms);
         for (const auto& [job, record] : board_.records().all()) {
             const Live& live = board_.live(job);
-            const bool silent =
-                live.connection == 0 ? Clock::now() - began_ > kGrace : Clock::now() - live.heard > kSilence;
-            const bool due = silent || record.ended();
-            if (due && next_look_[job] <= Clock::now()) looks.push_back(job);
+            const auto now = Clock::now();
+            const bool silent = live.connection == 0 || now - live.heard > kSilence;
+            if (live.connection == 0 && now - began_ <= kGrace && !record.ended()) continue;
+            const auto last = last_look_.try_emplace(job, silent ? Clock::time_point{} : now).first->second;
+            if (now - last >= (silent || record.ended() ? kLook : kSeldom)) looks.push_back(job);
         }
     }
     std::deque<Guest> again;
@@ -242,7 +244,7 @@ void Clerk::round() {
     for (const Alarm& alarm : alarms)
         if (!heed(alarm)) unheeded.push_back(alarm);
     for (const std::uint32_t job : looks) {
-        next_look_[job] = Clock::now() + kLook;
+        last_look_[job] = Clock::now();
         look_after(job);
     }
     tell_ends();

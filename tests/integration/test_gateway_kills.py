@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from flight import (COUNTS, STAGES, Flight, answers, back_up, kill, let_go, node_failure, of_job, restart, runs,
-                    start_soon)
+from flight import (COUNTS, HELD, STAGES, Flight, answers, back_up, kill, let_go, node_failure, of_job, restart, runs,
+                    stages, start_soon)
 from mirroring import copies, ended, nominate, output, own, send
 from overflowing import overflowing
 
@@ -66,6 +66,29 @@ def test_gateway_nodes_that_die_with_all_that_ran_there_lose_no_copy_and_double_
     node_failure(home, flight.jobs.values())
     flight.heal()
     flight.land()
+
+
+def test_a_relay_of_a_run_that_is_over_does_not_stand_in_the_way_of_the_next(home, west):
+    job = send(home, "--requeue", script=HELD)
+    home.wait(lambda: "begun" in output(home, job), 60, "it to run")
+    [node] = home.job_nodes(job)
+    [old] = of_job(home, "weir-relay", job)
+    home.kill(f"slurmd@{node}")  # alone: stepd and relay live on
+    home.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], user="slurm")
+    home.wait(lambda: of_job(home, "weir-relay", job), 90, "another relay beside it", until=lambda seen: len(seen) == 2)
+    for _ in range(4):  # both come back, either first
+        restart(home, "weir-gateway")
+        home.wait(lambda: stages(home), 20, "the gateway to answer")
+        time.sleep(0.7)
+    assert old in of_job(home, "weir-relay", job)
+    let_go(west, job)
+    home.wait_state(job, "FAILED", 90)
+    assert (home.job(job)["ExitCode"], own(output(home, job))) == ("7:0", ["begun", "over"]) and runs(west, job) == 1
+    ended(home, west, job, "FAILED")
+    home.start(f"slurmd@{node}")
+    home.run(["scontrol", "update", f"nodename={node}", "state=resume"], user="slurm", check=False)
+    home.wait(lambda: of_job(home, "weir-relay", job), 60, "the old relay to be gone", until=lambda seen: not seen)
+    back_up(home, [node])
 
 
 def test_a_job_whose_relay_is_killed_fails_and_its_copy_goes(home, west):
