@@ -30,6 +30,11 @@ std::string nonce() {
     return text;
 }
 
+// The name of a copy becomes that of a folder.
+bool is_nonce(const std::string& text) {
+    return text.size() == 8 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 std::int64_t number_at(const nlohmann::json& asks, const char* key, std::size_t index) {
     const auto found = asks.find(key);
     if (found == asks.end() || !found->is_array() || found->size() <= index ||
@@ -60,7 +65,8 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
                           std::string& user) const {
     const std::string which = "job " + std::to_string(job.id);
     if (job.state == LocalState::kGone || job.uid != guest.uid) return failure(which + " is not yours");
-    if (const auto why = unsendable(job); !why.empty()) return failure(which + " cannot be sent: " + why);
+    if (const auto why = unsendable(job, guest.luggage->environment); !why.empty())
+        return failure(which + " cannot be sent: " + why);
     for (const policies::Site& one : sites_) {
         const bool all = std::ranges::all_of(
             job.nodes, [&](const std::string& node) { return std::ranges::binary_search(one.nodes, node); });
@@ -84,10 +90,14 @@ bool Clerk::serve(const Guest& guest) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
     }
-    // It may be on its way out already; what its relay got for a signal tells.
     if (over(job->state) || job->state == LocalState::kPending || job->state == LocalState::kRequeueing) {
-        const std::scoped_lock hold(board_.lock());
-        if (board_.records().find(id) == nullptr) return true;
+        std::unique_lock hold(board_.lock());
+        if (board_.records().find(id) == nullptr) {
+            hold.unlock();
+            const bool own = job->uid == guest.uid;
+            refuse(guest.connection, "job " + std::to_string(id) + (own ? " does not run" : " is not yours"));
+            return true;
+        }
     }
     const policies::Site* site = nullptr;
     std::string user;
@@ -133,7 +143,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     const std::string installation = nomination.substr(nomination.find('@') + 1);
     const std::string prefix = "weir." + installation + "." + std::to_string(job.id) + ".";
     const std::string told = guest.asks.value("name", "");
-    const bool sent_before = told.starts_with(prefix);
+    const bool sent_before = told.starts_with(prefix) && is_nonce(told.substr(prefix.size()));
     if (sent_before) record.attempted = job.started;
     record.name = sent_before ? told : prefix + nonce();
     record.arguments = words_at(guest.asks, "arguments");
