@@ -30,11 +30,6 @@ std::string nonce() {
     return text;
 }
 
-// The name of a copy becomes that of a folder.
-bool is_nonce(const std::string& text) {
-    return text.size() == 8 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 std::int64_t number_at(const nlohmann::json& asks, const char* key, std::size_t index) {
     const auto found = asks.find(key);
     if (found == asks.end() || !found->is_array() || found->size() <= index ||
@@ -90,14 +85,15 @@ bool Clerk::serve(const Guest& guest) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
     }
+    if (job->uid != guest.uid && job->state != LocalState::kGone) {
+        spdlog::warn("refused: uid {} asks for job {}", guest.uid, id);
+        refuse(guest.connection, "job " + std::to_string(id) + " is not yours; nothing of it was run");
+        return true;
+    }
+    // It may be on its way out already; what its relay got for a signal tells.
     if (over(job->state) || job->state == LocalState::kPending || job->state == LocalState::kRequeueing) {
-        std::unique_lock hold(board_.lock());
-        if (board_.records().find(id) == nullptr) {
-            hold.unlock();
-            const bool own = job->uid == guest.uid;
-            refuse(guest.connection, "job " + std::to_string(id) + (own ? " does not run" : " is not yours"));
-            return true;
-        }
+        const std::scoped_lock hold(board_.lock());
+        if (board_.records().find(id) == nullptr) return true;
     }
     const policies::Site* site = nullptr;
     std::string user;
@@ -143,7 +139,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     const std::string installation = nomination.substr(nomination.find('@') + 1);
     const std::string prefix = "weir." + installation + "." + std::to_string(job.id) + ".";
     const std::string told = guest.asks.value("name", "");
-    const bool sent_before = told.starts_with(prefix) && is_nonce(told.substr(prefix.size()));
+    const bool sent_before = told.starts_with(prefix);
     if (sent_before) record.attempted = job.started;
     record.name = sent_before ? told : prefix + nonce();
     record.arguments = words_at(guest.asks, "arguments");

@@ -8,10 +8,8 @@ INSTALLATION = "00112233aabbccdd"
 
 
 def nominate(home, job, partition="west"):
-    said = home.job(job).get("AdminComment", "").split(" ")[0].removeprefix("weir:").split(";")
-    word = ";".join([*filter(None, said), f"site=west@{INSTALLATION}"])
-    home.run(["scontrol", "update", f"jobid={job}", f"partition={partition}", f"admincomment=weir:{word}"],
-             user="slurm")
+    home.run(["scontrol", "update", f"jobid={job}", f"partition={partition}",
+              f"admincomment=weir:site=west@{INSTALLATION}"], user="slurm")
     home.run(["scontrol", "release", str(job)], user="slurm")
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from mirroring import copies, ended, left_at, nominate, output, own, send
+from mirroring import INSTALLATION, copies, left_at, nominate, output, own, send
 from overflowing import overflowing
 
 SOCKET = "/run/weir/gateway.sock"
@@ -74,9 +74,8 @@ def test_another_users_job_is_not_served(home, mirrored):
     assert json.loads(ask_to_run(home, "bob", mirrored)) == {
         "do": "refused", "said": f"job {mirrored} is not yours; nothing of it was run"}
     waiting = home.sbatch(["--hold", "--time=5"], script="true", user="alice", partition="train")
-    assert json.loads(ask_to_run(home, "bob", waiting))["said"] == f"job {waiting} is not yours"
-    assert json.loads(ask_to_run(home, "alice", waiting))["said"] == f"job {waiting} does not run"
-    assert json.loads(ask_to_run(home, "bob", 4_000_000))["said"] == "job 4000000 is not yours"
+    for job in (waiting, 4_000_000):
+        assert json.loads(ask_to_run(home, "bob", job))["said"] == f"job {job} is not yours; nothing of it was run"
     home.run(["scancel", str(waiting)])
 
 
@@ -121,9 +120,14 @@ def test_the_gateways_partition_is_nobodys_to_name(home):
     for command in (["sbatch", "--wrap=./mark"], ["srun", "./mark"], ["salloc", "./mark"]):
         refused = home.run([command[0], "-p", "west", "-t1", *command[1:]], user="alice", check=False)
         assert refused.returncode != 0 and "partition west is a gateway of site west" in refused.stderr
+    word = f"weir:site=west@{INSTALLATION}"
     job = home.sbatch(["--hold", "--time=5"], script="./mark", user="alice", partition="train")
-    assert home.run(["scontrol", "update", f"jobid={job}", "partition=west"], user="alice", check=False).returncode != 0
-    assert home.job(job)["Partition"] == "train"
+    for change in ("partition=west", "partition=train,west", f"admincomment={word}"):
+        assert home.run(["scontrol", "update", f"jobid={job}", change], user="alice", check=False).returncode != 0
+    seen = home.job(job)
+    assert (seen["Partition"], seen.get("AdminComment")) == ("train", None)
+    refused = home.run(["sbatch", "-t1", f"--admin-comment={word}", "--wrap=./mark"], user="alice", check=False)
+    assert refused.returncode != 0 or INSTALLATION not in home.job(refused.stdout.split()[-1]).get("AdminComment", "")
     home.run(["scancel", str(job)])
 
 

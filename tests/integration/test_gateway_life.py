@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from mirroring import copies, ended, left_at, nominate, output, own, send, told
+from mirroring import INSTALLATION, copies, ended, left_at, output, own, send, told
 from overflowing import overflowing
 
 BIG = 48 << 20  # what takes longer than it takes to stop sshd
@@ -22,13 +22,24 @@ def home(module_lab, build_dir):
     return lab
 
 
+def warned(home, signal_option, script):
+    """A job with --signal, as job_submit_weir has noted that."""
+    job = home.sbatch(["--hold", "--time=2", f"--signal={signal_option}"], script=script, user="alice",
+                      partition="train")
+    word = home.job(job)["AdminComment"]
+    assert word == f"weir:signal={signal_option}"
+    home.run(["scontrol", "update", f"jobid={job}", "partition=west", f"admincomment={word};site=west@{INSTALLATION}"],
+             user="slurm")
+    home.run(["scontrol", "release", str(job)], user="slurm")
+    return job
+
+
 @pytest.fixture(scope="module", autouse=True)
 def limited(home):
     """Jobs whose end is the clock's: begun first, looked at last."""
     long = "echo up; sleep 600"
     jobs = {"outlives": send(home, "--time=1", script=long), "lowered": send(home, script=long),
-            "warned": send(home, "--time=2", "--signal=B:USR1@70", script=WARNED),
-            "step": send(home, "--time=2", "--signal=USR2@70", script=STEP)}
+            "warned": warned(home, "B:USR1@70", WARNED), "step": warned(home, "USR2@70", STEP)}
     for job in jobs.values():
         home.wait(lambda job=job: "up" in output(home, job), 60, f"job {job} to run")
     # As weirctld does for what a copy has waited.
@@ -161,6 +172,18 @@ def test_signals_to_the_script_reach_its_copy_and_those_to_steps_alone_do_nothin
     west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
     home.wait_state(job, "COMPLETED", timeout=60)
     assert "got USR1" not in output(home, job)
+
+
+def test_a_signal_that_comes_before_the_copy_runs_is_not_kept_for_it(home, west):
+    west.run(["scontrol", "update", "partition=batch", "state=down"])
+    job = send(home, "--no-requeue", script="echo up")
+    home.wait(lambda: copies(west, job), 60, "the site to have it")
+    home.run(["scancel", "-s", "USR1", "--batch", str(job)], user="alice")
+    said = "weir: USR1 is not passed on: it does not run at west yet"
+    home.wait(lambda: said in output(home, job), 60, "it to be told")
+    west.run(["scontrol", "update", "partition=batch", "state=up"])
+    home.wait_state(job, "COMPLETED", timeout=90)
+    assert own(output(home, job)) == ["up"]
 
 
 # What an administrator does
