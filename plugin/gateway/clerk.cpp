@@ -50,7 +50,8 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
                           std::string& user) const {
     const std::string which = "job " + std::to_string(job.id);
     if (job.state == LocalState::kGone || job.uid != guest.uid) return failure(which + " is not yours");
-    if (const auto why = unsendable(job); !why.empty()) return failure(which + " cannot be sent: " + why);
+    if (const auto why = unsendable(job, guest.luggage->environment); !why.empty())
+        return failure(which + " cannot be sent: " + why);
     for (const policies::Site& one : sites_) {
         const bool all = std::ranges::all_of(
             job.nodes, [&](const std::string& node) { return std::ranges::binary_search(one.nodes, node); });
@@ -82,6 +83,11 @@ bool Clerk::serve(const Guest& guest) {
     if (!job) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
+    }
+    if (job->uid != guest.uid && job->state != LocalState::kGone) {
+        spdlog::warn("refused: uid {} asks for job {}", guest.uid, id);
+        refuse(guest.connection, "job " + std::to_string(id) + " is not yours; nothing of it was run");
+        return true;
     }
     // This relay is of a run that is over, its slurmd perhaps lost; what becomes of the copy is not for it to
     // say.

@@ -63,6 +63,7 @@ class Clerk {
     bool attach(const Guest& guest, const LocalJob& job, Record record);
     void refuse(std::uint64_t connection, const std::string& why);
     bool heed(const Alarm& alarm);
+    void pass_on(const Alarm& alarm);
     void look_after(std::uint32_t job);
     void settle(const Record& record, const LocalJob& job);
     void withdraw(std::uint32_t job, Withdrawal why);

@@ -7,6 +7,7 @@
 
 #include "plugin/gateway/clerk.h"
 #include "plugin/slurm/command.h"
+#include "plugin/spank/signals.h"
 
 namespace weir::gateway {
 namespace {
@@ -33,7 +34,7 @@ bool same_job(const Record& record, const LocalJob& job) {
 bool Clerk::heed(const Alarm& alarm) {
     if (alarm.number != SIGTERM) {
         const std::scoped_lock hold(board_.lock());
-        board_.live(alarm.job).signals.insert(alarm.number);
+        pass_on(alarm);
         return true;
     }
     const auto job = look_up(alarm.job);
@@ -42,7 +43,7 @@ bool Clerk::heed(const Alarm& alarm) {
     switch (job->state) {
     case LocalState::kRunning:
     case LocalState::kSuspended:
-        board_.live(alarm.job).signals.insert(alarm.number);
+        pass_on(alarm);
         break;
     case LocalState::kRequeueing:
         withdraw(alarm.job, Withdrawal::kRequeued);
@@ -55,6 +56,21 @@ bool Clerk::heed(const Alarm& alarm) {
         withdraw(alarm.job, Withdrawal::kCancelled);
     }
     return true;
+}
+
+// Under the lock. Nobody gets what comes before the script runs: kept for later it would meet a script that
+// has just begun.
+void Clerk::pass_on(const Alarm& alarm) {
+    const Record* known = board_.records().find(alarm.job);
+    if (known == nullptr) return;
+    if (known->run.stage == RunStage::kRunning) {
+        board_.live(alarm.job).signals.insert(alarm.number);
+        return;
+    }
+    Record record = *known;
+    if (record.run.stage < RunStage::kRunning)
+        board_.say(record, spank::signal_name(alarm.number) + " is not passed on: it does not run at " +
+                               record.site + " yet");
 }
 
 // Under the lock.

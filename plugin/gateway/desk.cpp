@@ -29,11 +29,16 @@ bool watch(int poll, int descriptor, std::uint64_t number, std::uint32_t events,
     return ::epoll_ctl(poll, how, descriptor, &event) == 0;
 }
 
-// All of a regular file or one without a name that a relay handed over. Others could make this thread wait.
+// Reading and writing others could make a thread wait for ever.
+bool regular(int file) {
+    struct stat info {};
+    return ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// All of a file that a relay handed over.
 Result<std::string> contents(int file) {
     struct stat info {};
-    if (::fstat(file, &info) != 0 || !S_ISREG(info.st_mode))
-        return failure("what was handed over is no file");
+    if (::fstat(file, &info) != 0) return failure("what was handed over is no file");
     if (info.st_size > kMostLuggage) return failure("script or environment is larger than 16 MiB");
     std::string text(static_cast<std::size_t>(info.st_size), '\0');
     std::size_t done = 0;
@@ -124,6 +129,8 @@ Live* Desk::served(std::uint64_t number, const Visitor& visitor) {
 
 void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
     const std::string kind = message.kind();
+    if (!std::ranges::all_of(message.files, [](const Descriptor& file) { return regular(file.get()); }))
+        throw std::runtime_error("what was handed over is no file");
     if (kind == "run") {
         if (message.files.size() != 2) throw std::runtime_error("no script and no environment");
         auto script = contents(message.files[0].get());

@@ -98,6 +98,14 @@ std::optional<Mover::Task> Mover::take() {
     return Task{*best, of_best->streams, of_best->brought, of_best->connection != 0, of_best->lost};
 }
 
+// Whether nobody has taken the copy back since the task was taken.
+bool Mover::still_wanted(const Task& task) {
+    const std::scoped_lock hold(board_.lock());
+    const Record* current = board_.records().find(task.record.run.job.value);
+    return current != nullptr && current->name == task.record.name &&
+           current->withdrawal == task.record.withdrawal;
+}
+
 void Mover::put_back(std::uint32_t job, milliseconds rest) {
     const std::scoped_lock hold(board_.lock());
     Live& live = board_.live(job);
@@ -199,13 +207,15 @@ Result<bool> Mover::send_one(Task& task, Message& offer) {
     auto sent = sftp(task.record.run.remote_user)
                     .send(offer.files[0].get(), task.record.directory + "/" + name, true,
                           offer.what.value("executable", false), [&](std::int64_t moved) {
-                              if (Clock::now() - last < kSayEvery) return;
+                              if (!still_wanted(task)) return false;
+                              if (Clock::now() - last < kSayEvery) return true;
                               last = Clock::now();
                               const std::scoped_lock hold(board_.lock());
                               board_.post(task.record.run.job.value,
                                           {{"do", "say"},
                                            {"text", name + ": " + std::to_string(moved >> 20) + " of " +
                                                         std::to_string(size >> 20) + " MiB sent"}});
+                              return true;
                           });
     if (!sent) return tl::make_unexpected(sent.error());
     moves(task);
@@ -222,6 +232,7 @@ void Mover::stage_in(Task& task) {
     auto offer = ask(task, {{"do", "first_in"}});
     while (offer) {
         auto sent = send_one(task, *offer);
+        if (!sent && sent.error().code == net::kSftpStopped) return;
         if (!sent && worth_trying_again(sent.error())) return tell_trouble(task, sent.error());
         if (!sent)
             return change(task, [&](Record& it) {
@@ -302,7 +313,8 @@ Result<void> Mover::bring_file(Task& task, const std::string& name, bool executa
     const int file = opened->files[0].get();
     const auto have = opened->what.value("have", std::int64_t{0});
     auto fetched = sftp(task.record.run.remote_user)
-                       .fetch(task.record.directory + "/" + name, file, have, [](std::int64_t) {});
+                       .fetch(task.record.directory + "/" + name, file, have,
+                              [&](std::int64_t) { return still_wanted(task); });
     count(task, ::lseek(file, 0, SEEK_END) - have);
     if (!fetched) return fetched;
     auto closed = ask(task, {{"do", "close"}});
@@ -351,6 +363,7 @@ void Mover::stage_out(Task& task) {
         while (path.ends_with('/')) path.pop_back();
         if (!stays_inside(path)) continue;
         auto done = bring_path(task, path);
+        if (!done && done.error().code == net::kSftpStopped) return;
         if (!done && worth_trying_again(done.error())) return tell_trouble(task, done.error());
         if (done) continue;
         missing += (missing.empty() ? "" : "; ") + done.error().message;

@@ -3,10 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "plugin/gateway/remote_state.h"
 #include "plugin/gateway/site_worker.h"
+#include "plugin/spank/signals.h"
 
 namespace weir::gateway {
 namespace {
@@ -27,23 +27,6 @@ bool lately_doubted(const Record& record) {
     return record.doubted && record.attempted && now_in_seconds() - *record.attempted < kDoubt;
 }
 
-const char* signal_name(int number) {
-    switch (number) {
-    case SIGHUP:
-        return "HUP";
-    case SIGINT:
-        return "INT";
-    case SIGQUIT:
-        return "QUIT";
-    case SIGUSR1:
-        return "USR1";
-    case SIGUSR2:
-        return "USR2";
-    default:
-        return "TERM";
-    }
-}
-
 }  // namespace
 
 // What the relay got for its job, on to the copy.
@@ -53,7 +36,7 @@ void SiteWorker::pass_signals(Task& task) {
     if (!copy_of(task, *credentials)) return;
     for (const int number : task.live.signals) {
         if (!checked(task.record.run.remote_user,
-                     client_.cancel(*credentials, task.record.run.remote_id, signal_name(number))))
+                     client_.cancel(*credentials, task.record.run.remote_id, spank::signal_name(number))))
             return;
         const std::scoped_lock hold(board_.lock());
         board_.live(task.record.run.job.value).signals.erase(number);

@@ -251,15 +251,9 @@ void SiteWorker::find_again(Task& task) {
         const std::scoped_lock hold(board_.lock());
         first_look = !std::exchange(board_.live(task.record.run.job.value).missed, true);
     }
-<<<<<<< HEAD
     const auto since = now_in_seconds() - *task.record.attempted;
     if (first_look || since < kMayArrive) return later(task, kTwoLooks);
-    const bool surely_listed = since < kSurelyListed;
-=======
-    if (first_look) return later(task, kTwoLooks);
-    const bool surely_listed =
-        task.record.name.ends_with('.') || now_in_seconds() - *task.record.attempted < kSurelyListed;
->>>>>>> wt-kills
+    const bool surely_listed = task.record.name.ends_with('.') || since < kSurelyListed;
     change(task, [&](Record& it) {
         if (surely_listed) {
             it.attempted.reset();

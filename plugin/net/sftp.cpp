@@ -60,7 +60,14 @@ struct Flow {
     int file = -1;
     std::int64_t moved = 0;
     int error = 0;  // of the local file
-    const std::function<void(std::int64_t)>* told = nullptr;
+    bool stopped = false;
+    const std::function<bool(std::int64_t)>* told = nullptr;
+
+    // Whether to go on.
+    bool tell() {
+        stopped = told != nullptr && !(*told)(moved);
+        return !stopped;
+    }
 };
 
 std::size_t into_text(char* data, std::size_t size, std::size_t count, void* to) {
@@ -81,8 +88,7 @@ std::size_t into_file(char* data, std::size_t size, std::size_t count, void* to)
         done += static_cast<std::size_t>(wrote);
     }
     flow.moved += static_cast<std::int64_t>(bytes);
-    if (flow.told != nullptr) (*flow.told)(flow.moved);
-    return bytes;
+    return flow.tell() ? bytes : 0;
 }
 
 std::size_t from_file(char* data, std::size_t size, std::size_t count, void* from) {
@@ -95,8 +101,7 @@ std::size_t from_file(char* data, std::size_t size, std::size_t count, void* fro
         return CURL_READFUNC_ABORT;
     }
     flow.moved += got;
-    if (flow.told != nullptr) (*flow.told)(flow.moved);
-    return static_cast<std::size_t>(got);
+    return flow.tell() ? static_cast<std::size_t>(got) : CURL_READFUNC_ABORT;
 }
 
 int seek_file(void* from, curl_off_t offset, int origin) {
@@ -164,6 +169,7 @@ Result<void> Sftp::perform(const std::string& what, const std::string& path) {
     curl_easy_reset(easy);
     if (code == CURLE_OK) return {};
     const std::string where = what + " " + place_.user + "@" + place_.host + ":" + path + ": ";
+    if (curl_->flow.stopped) return failure(where + "stopped", kSftpStopped);
     if (curl_->flow.error != 0)
         return failure(where + "the local file: " + std::generic_category().message(curl_->flow.error),
                        curl_->flow.error == ENOSPC || curl_->flow.error == EDQUOT ? kSftpFull : kSftpOther);
@@ -201,7 +207,7 @@ SftpTrouble Sftp::told_apart(const std::string& path) {
 }
 
 Result<void> Sftp::send(int file, const std::string& path, bool resume, bool executable,
-                        const std::function<void(std::int64_t)>& moved) {
+                        const std::function<bool(std::int64_t)>& moved) {
     CURL* easy = curl_->easy;
     curl_->flow = {};
     curl_->flow.file = file;
@@ -229,7 +235,7 @@ Result<void> Sftp::send(int file, const std::string& path, bool resume, bool exe
 }
 
 Result<void> Sftp::fetch(const std::string& path, int file, std::int64_t offset,
-                         const std::function<void(std::int64_t)>& moved) {
+                         const std::function<bool(std::int64_t)>& moved) {
     CURL* easy = curl_->easy;
     curl_->flow = {};
     curl_->flow.file = file;

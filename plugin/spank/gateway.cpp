@@ -26,11 +26,6 @@ std::string argument(std::string_view name, int count, char** arguments) {
     return {};
 }
 
-bool is_batch_script(spank_t spank) {
-    std::uint32_t step = 0;
-    return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
-}
-
 // To the job's own output, where its user looks.
 void tell(const std::string& text) {
     const std::string line = "weir: " + text + "\n";
@@ -61,9 +56,14 @@ bool on_gateway(int count, char** arguments) {
     return !argument(kSocket, count, arguments).empty();
 }
 
+bool is_batch_script(spank_t spank) {
+    std::uint32_t step = 0;
+    return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
+}
+
 void become_relay(spank_t spank, int count, char** arguments) {
     if (!is_batch_script(spank)) {
-        tell("this node is a gateway to another site: no step of a job runs on it, only its copy there");
+        tell(kNoStep);
         return;
     }
     const std::string socket = argument(kSocket, count, arguments);

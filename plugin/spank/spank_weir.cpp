@@ -23,6 +23,34 @@ extern "C" {
 
 namespace {
 
+constexpr char digit(unsigned number) {
+    return static_cast<char>('0' + number % 10);
+}
+constexpr unsigned kMajor = SLURM_VERSION_MAJOR(SLURM_VERSION_NUMBER);
+constexpr unsigned kMinor = SLURM_VERSION_MINOR(SLURM_VERSION_NUMBER);
+// weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for another Slurm.
+[[gnu::used, gnu::retain]] constexpr char kBuiltFor[]{'w',
+                                                      'e',
+                                                      'i',
+                                                      'r',
+                                                      ' ',
+                                                      'f',
+                                                      'o',
+                                                      'r',
+                                                      ' ',
+                                                      'S',
+                                                      'l',
+                                                      'u',
+                                                      'r',
+                                                      'm',
+                                                      ' ',
+                                                      digit(kMajor / 10),
+                                                      digit(kMajor),
+                                                      '.',
+                                                      digit(kMinor / 10),
+                                                      digit(kMinor),
+                                                      '\0'};
+
 using namespace weir::spank;
 
 // Stops exceptions at the border to Slurm.
@@ -128,6 +156,16 @@ WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*argument
 
 WEIR_EXPORT int slurm_spank_init_post_opt(spank_t spank, int /*count*/, char** /*arguments*/) {
     return submits() ? guard("handing options over", [spank] { return hand_over(spank); }) : 0;
+}
+
+// Before any task: once a task has begun, Slurm runs the step's --task-epilog, whatever became of the task.
+WEIR_EXPORT int slurm_spank_user_init(spank_t spank, int count, char** arguments) {
+    if (!on_gateway(count, arguments)) return 0;
+    return closed_guard([&] {
+        if (is_batch_script(spank)) return 0;
+        slurm_error("weir: %s", kNoStep);
+        return -1;
+    });
 }
 
 WEIR_EXPORT int slurm_spank_task_init(spank_t spank, int count, char** arguments) {

@@ -120,6 +120,10 @@ Result<Incoming> Incoming::create(const std::string& path, const std::string& ma
     std::string part = "." + own + "." + mark + ".weir-part";
     Descriptor file = open_below(folder.get(), part, O_RDWR | O_CREAT | O_NOFOLLOW, executable ? 0777 : 0666);
     if (!file) return file_failure(path);
+    struct stat info {};
+    // In a folder that others may write to it could be theirs, to be read by them.
+    if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid())
+        return failure(path + ": " + part + " is another's");
     return Incoming(std::move(folder), std::move(file), std::move(part), std::move(rest));
 }
 

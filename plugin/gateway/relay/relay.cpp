@@ -33,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kReconnect{500};
 constexpr std::chrono::seconds kAlive{5};
-constexpr std::array kForwarded{SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM};
+constexpr std::array kForwarded{SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGURG};
 
 struct Options {
     std::string socket;
@@ -326,6 +326,7 @@ int main(int argc, char** argv) {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // limits of the user's session come along; what cannot be written is told
     sigset_t caught;
     sigemptyset(&caught);
     for (const int number : kForwarded) sigaddset(&caught, number);

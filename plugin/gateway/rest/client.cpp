@@ -42,6 +42,12 @@ std::string ids_query(const std::uint32_t* begin, const std::uint32_t* end) {
     return text;
 }
 
+// v0.0.40 and later would send it to the steps alone; those before, which have no flags, send it to all.
+std::string signal_query(Version version, const std::string& signal) {
+    constexpr Version kFirstOfFlags{40};
+    return "?signal=" + net::encoded(signal) + (version < kFirstOfFlags ? "" : "&flags=BATCH_JOB");
+}
+
 bool has_expired(const std::string& token) {
     const auto until = good_until(token);
     return until && *until <= std::chrono::system_clock::now();
@@ -219,7 +225,9 @@ Answered<std::vector<Node>> Client::nodes(const Credentials& who) {
 }
 
 Answered<void> Client::cancel(const Credentials& who, std::uint32_t id, const std::string& signal) {
-    const std::string query = signal.empty() ? "" : "?signal=" + net::encoded(signal);
+    if (!signal.empty() && !version_)
+        if (const auto found = discover(who); !found) return tl::make_unexpected(found.error());
+    const std::string query = signal.empty() ? "" : signal_query(*version_, signal);
     return ask<void>(who, {"DELETE", "job/" + std::to_string(id) + query, kSmall, nullptr},
                      [](const net::Answer& answer) { return read_cancelled(answer.status, answer.body); });
 }
