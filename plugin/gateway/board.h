@@ -49,7 +49,7 @@ struct Live {
     std::shared_ptr<const Luggage> luggage;
     LocalJob local;  // as it was when the relay came
     std::array<Stream, 2> streams;
-    std::int64_t brought = 0;               // bytes that came from the site
+    std::int64_t egress = 0;                // bytes that came from the site
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
     bool lost = false;                      // and there was no room for all of the output

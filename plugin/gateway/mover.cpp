@@ -297,7 +297,7 @@ bool Mover::bring_output(Task& task) {
 // What came from the site is charged for once it is over.
 void Mover::count(const Task& task, std::int64_t bytes) {
     const std::scoped_lock hold(board_.lock());
-    board_.live(task.record.run.job.value).brought += std::max(std::int64_t{0}, bytes);
+    board_.live(task.record.run.job.value).egress += std::max(std::int64_t{0}, bytes);
 }
 
 Result<void> Mover::bring_file(Task& task, const std::string& name, bool executable) {
@@ -372,7 +372,7 @@ void Mover::stage_out(Task& task) {
     if (kept) missing += "; it is left at " + site_.site + " in " + task.record.directory;
     change(task, [&](Record& it) {
         it.fetched = true;
-        it.run.brought = Bytes{board_.live(it.run.job.value).brought};
+        it.run.brought = Bytes{board_.live(it.run.job.value).egress};
         it.kept = kept;
         if (!missing.empty()) board_.say(it, missing);
     });

@@ -19,7 +19,7 @@ def example(lab, name):
     for path, here in (("/etc/slurm/", f"{lab.directory}/etc/"),
                        ("/usr/lib/x86_64-linux-gnu/weir/slurm/", f"{lab.directory}/plugins/"),
                        ("/usr/libexec/weir/weir-gateway-prolog", str(ROOT / "packaging" / "etc" / "weir-gateway-prolog")),
-                       ("/usr/libexec/weir/", f"{lab.directory}/weir/bin/")):
+                       ("/usr/libexec/weir/", f"{lab.directory}/plugins/")):
         text = text.replace(path, here)
     lab.write(f"etc/{name}", text)
     return lab.inside(f"etc/{name}")
