@@ -5,8 +5,8 @@ The same seed gives the same story with overflow and without."""
 import dataclasses
 import random
 
-FULL_FOR = 30  # seconds, while one job has all of home
-LASTS = 62     # seconds, about, with overflow
+FULL_FOR = 24  # seconds, while one job has all of home
+LASTS = 75     # seconds, about, without overflow
 _LIMIT = 1     # minutes, the least that Slurm knows; what a job may cost is reckoned by it
 
 
@@ -78,8 +78,9 @@ def make(seed, scale):
                 wish=("--weir-overflow=allow", "--weir-latency=10ms"))],
     }
     jobs = []
-    for number in range(1, 11):
-        jobs.append(Job(f"train-{number:02}", ("alice", "bob")[number % 2], 0, work(8, 12), rng.choice((4, 4, 4, 2))))
+    for number in range(1, 17):
+        jobs.append(Job(f"train-{number:02}", ("alice", "bob")[number % 2], 0, work(8, 12),
+                        rng.choice((4, 4, 4, 2)) if number > 1 else 4))
         jobs += special.get(number, [])
     times = sorted(round(rng.uniform(2, 8) * scale, 2) for _ in jobs)
     jobs = [dataclasses.replace(job, at=at) for job, at in zip(jobs, times)]
