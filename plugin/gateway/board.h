@@ -67,12 +67,18 @@ struct Live {
     std::set<std::string> told;     // troubles with its files that its user knows, without their figures
 };
 
+// A trouble that is met again and again while it lasts; once nobody meets it any more it is not told.
+struct Complaint {
+    std::string text;
+    Clock::time_point at{};
+};
+
 // How a site stands, for the controller and for people.
 struct SiteState {
     bool reachable = false;
     std::string problem;
-    std::map<std::string, std::string> accounts;  // those that it does not let in, and why
-    std::string files;                            // why no file moves to or from it
+    std::map<std::string, Complaint> accounts;  // those that it does not let in, and why
+    Complaint files;                            // why no file moves to or from it
     Time at{};
     std::chrono::microseconds round_trip{};
     std::string api;

@@ -152,7 +152,7 @@ void Mover::tell_trouble(Task& task, const Error& error) {
     const std::scoped_lock hold(board_.lock());
     const Record* current = board_.records().find(task.record.run.job.value);
     // A full disk at home is no trouble of the site's.
-    if (error.code != net::kSftpFull) board_.site(site_.site).files = error.message;
+    if (error.code != net::kSftpFull) board_.site(site_.site).files = {error.message, Clock::now()};
     if (current == nullptr ||
         !board_.live(current->run.job.value).told.insert(without_figures(error.message)).second)
         return;
@@ -164,7 +164,7 @@ void Mover::tell_trouble(Task& task, const Error& error) {
 // Files of that copy move, or do so again.
 void Mover::moves(const Task& task) {
     const std::scoped_lock hold(board_.lock());
-    board_.site(site_.site).files.clear();
+    board_.site(site_.site).files = {};
     board_.live(task.record.run.job.value).told.clear();
 }
 

@@ -9,6 +9,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostFinished = 1000;
+constexpr std::chrono::minutes kFresh{2};
 
 std::int64_t unix_time(Time time) {
     return time.time_since_epoch().count();
@@ -28,8 +29,10 @@ json rooms(const SiteState& state) {
 // All that is wrong with it.
 std::string problems(const SiteState& state) {
     std::string text = state.problem;
-    const auto add = [&](const std::string& more) {
-        if (!more.empty() && text.find(more) == std::string::npos) text += (text.empty() ? "" : "; ") + more;
+    const auto add = [&](const Complaint& more) {
+        if (more.text.empty() || Clock::now() - more.at > kFresh || text.find(more.text) != std::string::npos)
+            return;
+        text += (text.empty() ? "" : "; ") + more.text;
     };
     for (const auto& [account, why] : state.accounts) add(why);
     add(state.files);

@@ -45,16 +45,17 @@ void SiteWorker::pass_signals(Task& task) {
 
 // All copies that wait or run, asked for account by account.
 void SiteWorker::watch(std::vector<Task>& tasks) {
-    std::map<std::string, std::vector<Task*>> accounts;
+    std::map<std::pair<Clock::time_point, std::string>, std::vector<Task*>> accounts;
     for (Task& task : tasks) {
         if (task.record.withdrawal != Withdrawal::kNone) {
             change(task, [](Record& it) { it.run.stage = RunStage::kWithdrawing; });
             continue;
         }
         if (!task.live.signals.empty()) pass_signals(task);
-        accounts[task.record.run.remote_user].push_back(&task);
+        accounts[{last_failed(task.record.run.remote_user), task.record.run.remote_user}].push_back(&task);
     }
-    for (auto& [account, owned] : accounts) {
+    for (auto& [who_failed, owned] : accounts) {
+        const std::string& account = who_failed.second;
         if (Clock::now() < next_try_) return;
         auto credentials = who(account);
         if (!credentials) continue;
@@ -208,10 +209,12 @@ void SiteWorker::probe_soon() {
 
 void SiteWorker::probe() {
     // As whom does not matter, as long as the site lets him in.
-    const auto welcome =
-        std::ranges::find_if(site_.users, [&](const auto& user) { return !on_hold(user.second); });
-    if (welcome == site_.users.end()) return unwelcome();
-    const std::string& account = welcome->second;
+    std::vector<std::string> welcome;
+    for (const auto& [user, account] : site_.users)
+        if (!on_hold(account)) welcome.push_back(account);
+    if (welcome.empty()) return unwelcome();
+    const std::string account =
+        *std::ranges::min_element(welcome, {}, [&](const auto& it) { return last_failed(it); });
     auto credentials = who(account);
     if (!credentials) return;
     const auto pinged = checked(account, client_.ping(*credentials));

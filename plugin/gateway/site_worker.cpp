@@ -69,18 +69,31 @@ rest::Answered<rest::Credentials> SiteWorker::who(const std::string& account) {
 }
 
 void SiteWorker::not_answered(const std::string& account, const rest::Failure& failure) {
-    if (failure.trouble != rest::Trouble::kUnauthorized) return note(failure);
-    tokens_.refused(account);
-    hold(account, failure.message);
+    using rest::Trouble;
+    if (failure.trouble == Trouble::kRefused || failure.trouble == Trouble::kNotFound) return;
+    failed_[account] = Clock::now();
+    // Up to 23.11 a site does not tell a token that is no good from a Slurm that does not answer: if it makes
+    // sense to others it is the token.
+    const bool unclear = may_have_acted(failure);
+    if (unclear) failing_.insert(account);
+    const bool alone = unclear && failing_.size() == 1;
+    const bool not_let_in = failure.trouble == Trouble::kUnauthorized;
+    if (alone || not_let_in) tokens_.refused(account);
+    if ((alone && site_.users.size() > 1) || not_let_in) {
+        hold(account, failure.message);
+        next_probe_ = {};
+    } else {
+        note(failure);
+    }
 }
 
 void SiteWorker::hold(const std::string& account, const std::string& why) {
     Hold& it = holds_[account];
     it.until = Clock::now() + rest_after(it.troubles++);
     const std::scoped_lock locked(board_.lock());
-    std::string& told = board_.site(name()).accounts[account];
-    if (told != why) spdlog::warn("site {}: {}", name(), why);
-    told = why;
+    Complaint& complaint = board_.site(name()).accounts[account];
+    if (complaint.text != why) spdlog::warn("site {}: {}", name(), why);
+    complaint = {why, Clock::now()};
 }
 
 bool SiteWorker::on_hold(const std::string& account) const {
@@ -88,9 +101,15 @@ bool SiteWorker::on_hold(const std::string& account) const {
     return found != holds_.end() && Clock::now() < found->second.until;
 }
 
+Clock::time_point SiteWorker::last_failed(const std::string& account) const {
+    const auto found = failed_.find(account);
+    return found != failed_.end() ? found->second : Clock::time_point{};
+}
+
 void SiteWorker::answered(const std::string& account) {
     troubles_ = 0;
     holds_.erase(account);
+    failing_.clear();
     const std::scoped_lock hold(board_.lock());
     SiteState& state = board_.site(name());
     state.accounts.erase(account);
@@ -101,8 +120,6 @@ void SiteWorker::answered(const std::string& account) {
 }
 
 void SiteWorker::note(const rest::Failure& failure) {
-    using rest::Trouble;
-    if (failure.trouble == Trouble::kRefused || failure.trouble == Trouble::kNotFound) return;
     ++troubles_;
     next_try_ = Clock::now() + rest_after(troubles_);
     const std::scoped_lock hold(board_.lock());
@@ -121,6 +138,9 @@ std::vector<SiteWorker::Task> SiteWorker::due() {
         if (Clock::now() < live.next_ask) continue;
         tasks.push_back({record, live});
     }
+    // Whoever fails holds up nobody who came after him.
+    std::ranges::stable_sort(tasks, {},
+                             [&](const Task& task) { return last_failed(task.record.run.remote_user); });
     return tasks;
 }
 

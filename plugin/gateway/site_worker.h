@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class SiteWorker {
     // while.
     void hold(const std::string& account, const std::string& why);
     bool on_hold(const std::string& account) const;
+    Clock::time_point last_failed(const std::string& account) const;
     void drop_others(Task& task);
     void later(const Task& task, std::chrono::milliseconds rest);
     void later_each_time(const Task& task);
@@ -91,6 +93,8 @@ class SiteWorker {
         int troubles = 0;  // in a row
     };
     std::map<std::string, Hold> holds_;  // by account
+    std::map<std::string, Clock::time_point> failed_;
+    std::set<std::string> failing_;  // accounts that got no sense from it since anybody last did
 };
 
 }  // namespace weir::gateway

@@ -70,9 +70,9 @@ def stage(home, site, job):
     return next((run["stage"] for run in told(home, site)["runs"] if run["job"] == job), None)
 
 
-def speaks(home, site, job):
+def speaks(home, site, job, timeout=90):
     """Waits until it runs at the site and its output comes home."""
-    home.wait(lambda: "line 2" in output(home, job), 90, f"the output of job {job} at {site.name}", step=0.2)
+    home.wait(lambda: "line 2" in output(home, job), timeout, f"the output of job {job} at {site.name}", step=0.2)
 
 
 def over(home, job, timeout=90):

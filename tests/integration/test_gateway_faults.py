@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from mirroring import copies, left_at
 from sites import TALK, big_file, came_whole, let_go, same, send, speaks, stage, told, with_sites
 
 STAGES = {"sending": 0, "pending": 3, "running": 4, "ending": 5}  # and exit codes
+CANCELLED = ("not sent", "leaving")  # by their user, while nothing can be told to the site
 
 
 class Link:
@@ -97,8 +99,9 @@ def ordeal(home, site, fault, name):
     site.wait_state(blocker, "RUNNING", 60)
     for place in ("running", "ending"):
         start(place)
-    for place in ("running", "ending"):
-        speaks(home, site, jobs[place])
+    jobs["leaving"] = send(home, site)
+    for job in jobs.values():
+        speaks(home, site, job)
     start("pending", "--nodes=2")
     home.wait(lambda: stage(home, site, jobs["pending"]), 60, "it to wait there", until=lambda seen: seen == "waiting",
               step=0.3)
@@ -106,19 +109,24 @@ def ordeal(home, site, fault, name):
 
     fault.begin()
     start("sending", "--weir-stage-in=data/big", script=f"{TALK}mv data/big {results['sending']}")
+    jobs["not sent"] = send(home, site)
     let_go(site, jobs["ending"])
     site.run(["scancel", str(blocker)])
     said = home.wait(lambda: told(home, site), 90, f"the gateway to miss {site.name}", step=0.3,
                      until=lambda seen: not seen["reachable"] and seen["problem"])["problem"]
     site.wait_state(ending, "FAILED", 60)
-    home.wait_state(jobs["sending"], "RUNNING", 60)
+    for place in ("sending", "not sent"):
+        home.wait_state(jobs[place], "RUNNING", 60)
     known = {place: stage(home, site, job) for place, job in jobs.items()}
     assert known["running"] == "running" and known["pending"] == "waiting" and known["sending"], known
     assert all(home.job(job)["JobState"] == "RUNNING" for job in jobs.values())
+    for place in CANCELLED:
+        home.run(["scancel", str(jobs[place])], user="alice")
+        home.wait_state(jobs[place], "CANCELLED", 60)
     fault.end()
     home.wait(lambda: told(home, site)["reachable"], 90, f"{site.name} to answer", step=0.3)
-    for job in jobs.values():
-        let_go(site, job)
+    for place in STAGES:
+        let_go(site, jobs[place])
     return jobs, results, said
 
 
@@ -158,18 +166,30 @@ def test_a_job_outlives_a_fault_of_its_site_at_every_stage(home, ordeals, fault,
         assert home.run(["cat", results[place]], user="alice").stdout.split() == [str(n + 1) for n in range(20000)]
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_cancelled_while_its_site_has_a_fault_ends_there_afterwards(home, ordeals, fault):
+    if isinstance(ordeals[fault], Exception):
+        raise ordeals[fault]
+    site, jobs = home.sites[FAULTS[fault][0]], ordeals[fault][0]
+    home.wait(lambda: [list(copies(site, jobs[place]).values()) for place in CANCELLED], 60, "the copies to be gone",
+              until=lambda seen: seen == [[], ["CANCELLED"]], step=0.3)
+    for place in CANCELLED:
+        home.wait(lambda place=place: left_at(site, jobs[place]), 60, "the site to be clean",
+                  until=lambda left: not left, step=0.3)
+
+
 def test_both_sides_count_the_same_jobs(home, ordeals):
     """Every copy that a site has ever had is one of a job here, which ended as it did, and no job has two."""
     def counted(lab, *keys):
         lines = lab.run(["sacct", "-a", "-X", "-n", "-P", "-o", ",".join(keys)]).stdout.splitlines()
         return [line.split("|") for line in lines]
 
-    here = {job: (state, code) for job, state, code in counted(home, "jobid", "state", "exitcode")}
-    there = {}
-    for site in home.sites.values():
-        for name, state, code in counted(site, "jobname", "state", "exitcode"):
-            if name.startswith("weir."):
-                assert there.setdefault(name.split(".")[2], (state, code)) == (state, code)
-    assert there == here and len(here) == len(FAULTS) * len(STAGES)
-    copies_made = sum(name.startswith("weir.") for site in home.sites.values() for [name] in counted(site, "jobname"))
-    assert copies_made == len(here)
+    def end(state, code):
+        return "CANCELLED" if state.startswith("CANCELLED") else (state, code)  # by whom, by which signal
+
+    unsent = {str(seen[0]["not sent"]) for seen in ordeals.values()}
+    here = {job: end(state, code) for job, state, code in counted(home, "jobid", "state", "exitcode")}
+    there = [(name.split(".")[2], end(state, code)) for site in home.sites.values()
+             for name, state, code in counted(site, "jobname", "state", "exitcode") if name.startswith("weir.")]
+    assert len(here) == len(FAULTS) * (len(STAGES) + len(CANCELLED))
+    assert sorted(there) == sorted((job, ended) for job, ended in here.items() if job not in unsent)

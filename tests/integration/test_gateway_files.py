@@ -19,6 +19,7 @@ def home(module_lab, build_dir):
 def west(home):
     yield home.sites["west"]
     home.sites["west"].link(True)
+    home.sites["west"].slow(0)
 
 
 def parts(home):
@@ -65,6 +66,14 @@ def test_what_one_job_left_half_done_is_not_gone_on_with_by_another(home, west):
     let_go(west, second)
     came_whole(home, west, second, 0)
     assert home.run("seq 1 3000000 | cmp - again", user="alice", check=False).returncode == 0
+
+
+def test_a_site_that_is_slow_is_served_slowly(home, west):
+    west.slow(1500)
+    job = send(home, west, script=f"{TALK}exit 9")
+    let_go(west, job)
+    came_whole(home, west, job, 9)
+    west.slow(0)
 
 
 def test_files_never_move_to_a_server_that_is_not_the_one_that_is_known(home, west):

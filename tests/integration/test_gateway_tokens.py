@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from mirroring import copies
-from sites import TALK, came_whole, let_go, send, speaks, stage, told, with_sites
+from mirroring import copies, output, own
+from sites import TALK, came_whole, let_go, over, ran_once, send, speaks, stage, told, whole, with_sites
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,12 @@ def unsure(home):
         east.rest_answers(kind, part, only="/job/submit")
         jobs[kind] = send(home, east, script=f"{TALK}exit 6")
         home.wait(lambda seen=seen: attempts(east) > seen, 60, f"a submission that meets {kind}")
-    east.rest_answers(None)
     for job in jobs.values():
         let_go(east, job)
+    east.rest_answers("late_submit", late=85)
+    jobs["twice"] = send(home, east, script=f"{TALK}exit 6")
+    home.wait(lambda: attempts(east) > len(ANSWERS), 60, "a submission that comes very late")
+    east.rest_answers(None)
     return jobs
 
 
@@ -73,6 +76,37 @@ def test_a_token_that_runs_out_and_cannot_be_renewed_holds_up_its_user_alone(hom
     for job, code in ((runs, 3), (ends, 4), (waits, 5)):
         came_whole(home, west, job, code)
     assert "w-alice" not in told(home, west)["problem"]
+
+
+def test_a_token_that_the_site_does_not_take_holds_up_its_user_alone(home, unsure):
+    west = home.sites["west"]
+    program = home.read("etc/sites/west/renew")
+    home.stop("weir-gateway")
+    renew_with(home, west, "#!/bin/sh\nexit 7\n")
+    bad = west.renew("alice")[:-6] + "AAAAAA"
+    home.write("etc/sites/west/w-alice.jwt", bad, owner="slurm", mode=0o600)
+    home.start_gateway()
+    waits = send(home, west, script=f"{TALK}exit 3")
+    let_go(west, waits)
+    home.wait(lambda: told(home, west)["problem"], 60, "the gateway to miss a token", step=0.3)
+    bobs = send(home, west, script=f"{TALK}exit 2", user="bob")
+    let_go(west, bobs, "bob")
+    came_whole(home, west, bobs, 2, timeout=30, user="bob")
+    assert told(home, west)["reachable"] and copies(west, waits) == {}
+    renew_with(home, west, program)
+    came_whole(home, west, waits, 3)
+
+
+def test_a_submission_that_comes_when_it_was_made_again_runs_once(home, unsure):
+    east, job = home.sites["east"], unsure["twice"]
+    speaks(home, east, job, 120)
+    # sacct does not list what depends on another, as the late one does.
+    home.wait(lambda: sorted(one["JobState"] for one in east.jobs().values() if f".{job}." in one["JobName"]), 60,
+              "the late one to be withdrawn", until=lambda seen: seen == ["CANCELLED", "RUNNING"], step=0.3)
+    let_go(east, job)
+    assert over(home, job) == ("FAILED", "6:0")
+    whole(own(output(home, job)))
+    ran_once(east, job)
 
 
 @pytest.mark.parametrize("kind", ANSWERS)

@@ -8,7 +8,7 @@ that end with `only`, is so many seconds late, and
   truncated  the answer breaks off after this part of it (half, unless told), and the connection with it
   cut        likewise, but that is all that was promised: no end is missed but the JSON's
   lost_submit   slurmrestd takes the job, and the answer is lost; other requests are answered
-  late_submit   likewise, but slurmrestd is given the job half a minute later only
+  late_submit   likewise, but slurmrestd is given the job only `late` seconds later, half a minute unless told
 """
 
 import ctypes
@@ -20,7 +20,6 @@ import time
 
 PORT, SLURMRESTD, FAULT = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 LOST = 418  # has nginx close the connection without an answer
-LATE = 30
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
 
@@ -64,7 +63,7 @@ class Relay(http.server.BaseHTTPRequestHandler):
         else:
             submits = self.command == "POST" and self.path.endswith("/job/submit")
             if submits and kind == "late_submit":
-                time.sleep(LATE)
+                time.sleep(told.get("late", 30))
             try:
                 status, text, content = self.ask(body)
             except OSError:

@@ -92,12 +92,12 @@ class Site(Lab):
             self._seconds = 0
         self._misbehave()
 
-    def rest_answers(self, kind, part=0.5, only=""):
+    def rest_answers(self, kind, part=0.5, only="", late=30):
         """How REST fails from now on, maybe only where the path ends so; None: not at all. `slow` takes half a
-        minute, the others are in rest_relay.py, also what `part` is."""
+        minute, the others are in rest_relay.py, also what `part` and `late` are."""
         if kind not in _KINDS:
             raise ValueError(f"rest_answers: no {kind!r} (there are {', '.join(map(str, _KINDS))})")
-        self._kind, self._more = kind, {"part": part, "only": only}
+        self._kind, self._more = kind, {"part": part, "only": only, "late": late}
         self._misbehave()
 
     def _misbehave(self):
