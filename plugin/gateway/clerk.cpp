@@ -84,7 +84,7 @@ bool Clerk::serve(const Guest& guest) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
     }
-    if (job->uid != guest.uid && job->state != LocalState::kGone) {
+    if (job->uid != guest.uid) {
         spdlog::warn("refused: uid {} asks for job {}", guest.uid, id);
         refuse(guest.connection, "job " + std::to_string(id) + " is not yours; nothing of it was run");
         return true;

@@ -14,11 +14,10 @@ namespace weir::spank {
 // Whether plugstack.conf makes this host a gateway.
 bool on_gateway(int count, char** arguments);
 
-// Whether the step is a job's batch script; no other starts on a gateway host.
-bool is_batch_script(spank_t spank);
-
-inline constexpr const char* kNoStep =
-    "this node is a gateway to another site: no step of a job runs on it, only its copy there";
+// In slurmstepd, as a step begins. What a step brings along that is not a job's batch script, --task-epilog
+// above all, is kept from being started; that its tasks are not is for become_relay. False if that cannot be
+// had.
+bool forbid_steps(spank_t spank);
 
 // In the process that is about to become the batch script, as its user: becomes the relay. Returns only if
 // that fails, which it has then told; the process must end.

@@ -136,22 +136,14 @@ WEIR_EXPORT extern const char plugin_type[] = "spank";
 WEIR_EXPORT extern const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 WEIR_EXPORT extern const unsigned int spank_plugin_version = 1;
 
-WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*arguments*/) {
+WEIR_EXPORT int slurm_spank_init(spank_t spank, int count, char** arguments) {
+    if (spank_context() == S_CTX_REMOTE && on_gateway(count, arguments))
+        return closed_guard([&] { return forbid_steps(spank) ? 0 : -1; });
     return submits() ? guard("offering options", [spank] { return offer(spank); }) : 0;
 }
 
 WEIR_EXPORT int slurm_spank_init_post_opt(spank_t spank, int /*count*/, char** /*arguments*/) {
     return submits() ? guard("handing options over", [spank] { return hand_over(spank); }) : 0;
-}
-
-// Before any task: once a task has begun, Slurm runs the step's --task-epilog, whatever became of the task.
-WEIR_EXPORT int slurm_spank_user_init(spank_t spank, int count, char** arguments) {
-    if (!on_gateway(count, arguments)) return 0;
-    return closed_guard([&] {
-        if (is_batch_script(spank)) return 0;
-        slurm_error("weir: %s", kNoStep);
-        return -1;
-    });
 }
 
 WEIR_EXPORT int slurm_spank_task_init(spank_t spank, int count, char** arguments) {

@@ -105,7 +105,7 @@ def test_a_job_cancelled_while_its_files_go_there_is_never_submitted(home, west)
     cancel(home, job)
     west.kill("sshd", signal.SIGCONT)
     nothing_is_left(home, west, job)
-    assert copies(west, job) == {} and own(output(home, job)) == []
+    assert copies(west, job) == {} and all("CANCELLED" in line for line in own(output(home, job)))
 
 
 def test_a_job_cancelled_while_it_waits_there_is_cancelled_there(home, west):
