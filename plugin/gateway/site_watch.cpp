@@ -202,9 +202,11 @@ void SiteWorker::unwelcome() {
     state.problem.clear();
 }
 
-// What is free there is another since its last answer.
+// What is free there is another since its last answer. A large site, which takes long to tell, is not asked
+// all the time.
 void SiteWorker::probe_soon() {
-    next_probe_ = std::min<Clock::time_point>(next_probe_, Clock::now() + kProbeSoon);
+    const auto rest = std::max<Clock::duration>(kProbeSoon, 20 * probe_took_);
+    next_probe_ = std::min(next_probe_, Clock::now() + rest);
 }
 
 void SiteWorker::probe() {
@@ -219,7 +221,9 @@ void SiteWorker::probe() {
     if (!credentials) return;
     const auto pinged = checked(account, client_.ping(*credentials));
     if (!pinged) return;
+    const auto began = Clock::now();
     const auto nodes = checked(account, client_.nodes(*credentials));
+    probe_took_ = Clock::now() - began;
     const std::scoped_lock hold(board_.lock());
     SiteState& state = board_.site(name());
     state.round_trip = pinged->round_trip;

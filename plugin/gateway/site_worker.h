@@ -86,8 +86,9 @@ class SiteWorker {
     rest::Client client_;
     Tokens tokens_;
     Clock::time_point next_probe_{};  // sooner where a copy has taken or left room there
-    Clock::time_point next_try_{};    // the site is left alone until then
-    int troubles_ = 0;                // in a row
+    Clock::duration probe_took_{};
+    Clock::time_point next_try_{};  // the site is left alone until then
+    int troubles_ = 0;              // in a row
     struct Hold {
         Clock::time_point until;
         int troubles = 0;  // in a row

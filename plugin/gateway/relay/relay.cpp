@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -110,6 +111,7 @@ class Relay {
     void create(const Message& message);
     void close_file();
     void pass_on(int signal);
+    std::chrono::milliseconds rest() const;
     void lost(const std::string& why);
     bool answer(const json& what, const std::vector<int>& files = {});
 
@@ -284,13 +286,20 @@ bool Relay::take(const Message& message) {
     return !exit_;
 }
 
+// How long nothing is to be done, unless somebody asks.
+std::chrono::milliseconds Relay::rest() const {
+    if (!channel_ || outputs_[0].missing() + outputs_[1].missing() > 0) return kReconnect;
+    const auto alive = std::chrono::ceil<std::chrono::milliseconds>(next_alive_ - Clock::now());
+    return std::max(alive, std::chrono::milliseconds(0));
+}
+
 int Relay::run(int signals) {
     while (!exit_) {
         if (!channel_ && Clock::now() >= next_try_) connect();
         if (exit_) break;
         std::array<pollfd, 2> wanted{pollfd{signals, POLLIN, 0},
                                      pollfd{channel_ ? channel_->descriptor() : -1, POLLIN, 0}};
-        ::poll(wanted.data(), wanted.size(), static_cast<int>(kReconnect.count()));
+        ::poll(wanted.data(), wanted.size(), static_cast<int>(rest().count()));
         signalfd_siginfo got{};
         while (::read(signals, &got, sizeof got) == sizeof got) pass_on(static_cast<int>(got.ssi_signo));
         while (channel_ && !exit_) {
