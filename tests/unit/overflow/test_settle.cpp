@@ -66,11 +66,14 @@ TEST_CASE("what came back is paid for, of a run that was withdrawn too") {
     scene.look().finished.back().brought = Bytes{2'500'000'000};
     scene.cycle();
     CHECK(scene.memory().spendings.front().spent == usd(0.05));  // the GPUs are the voucher's
-    scene.job(2);
-    scene.finish(2, 0s);
-    scene.look().finished.back().started.reset();
-    scene.look().finished.back().withdrawn = true;
-    scene.look().finished.back().brought = Bytes{500'000'000};
+    RemoteRun second = scene.look().finished.back();
+    second.sequence = 2;
+    second.job = JobId{2};
+    second.label = "2";
+    second.started.reset();
+    second.withdrawn = true;
+    second.brought = Bytes{500'000'000};
+    scene.look().finished.push_back(second);
     scene.cycle();
     CHECK(scene.memory().spendings.front().spent == usd(0.06));
 }
