@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lab's remote sites: whole clusters of other organisations, and the faults that they and the way to them have."""
 
+import contextlib
 import json
 import os
 
@@ -138,8 +139,10 @@ class Site(Lab):
         """Leaves no room on the shared file system, with a file of the user's."""
         with open(self.scratch(user, ".full"), "ab") as file:
             os.fchown(file.fileno(), *self.people.identity(self.people.prefix + user.removeprefix(self.people.prefix)))
-            room = os.fstatvfs(file.fileno())
-            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room.f_bavail * room.f_frsize)
+            while room := os.fstatvfs(file.fileno()).f_bavail:
+                with contextlib.suppress(OSError):  # others write, too
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size,
+                                       room * os.fstatvfs(file.fileno()).f_frsize)
 
     def free(self, user):
         """Takes back what fill did."""
