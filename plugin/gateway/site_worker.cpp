@@ -74,7 +74,7 @@ void SiteWorker::not_answered(const std::string& account, const rest::Failure& f
     failed_[account] = Clock::now();
     // Up to 23.11 a site does not tell a token that is no good from a Slurm that does not answer: if it makes
     // sense to others it is the token.
-    const bool unclear = may_have_acted(failure);
+    const bool unclear = failure.perhaps_token || may_have_acted(failure);
     if (unclear) failing_.insert(account);
     const bool alone = unclear && failing_.size() == 1;
     const bool not_let_in = failure.trouble == Trouble::kUnauthorized;

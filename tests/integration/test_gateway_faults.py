@@ -37,12 +37,13 @@ class Rest(Link):
         self.over, self.turns = threading.Event(), threading.Thread(target=self._take_turns)
 
     def _take_turns(self):
-        for part in itertools.cycle(self.parts):
-            self.site.rest_answers(self.kind, part)
+        for part in itertools.islice(itertools.cycle(self.parts), 1, None):
             if self.over.wait(0.7):
                 return
+            self.site.rest_answers(self.kind, part)
 
     def begin(self):
+        self.site.rest_answers(self.kind, self.parts[0])
         self.turns.start()
 
     def end(self):
@@ -117,8 +118,9 @@ def ordeal(home, site, fault, name):
     site.wait_state(ending, "FAILED", 60)
     for place in ("sending", "not sent"):
         home.wait_state(jobs[place], "RUNNING", 60)
-    known = {place: stage(home, site, job) for place, job in jobs.items()}
-    assert known["running"] == "running" and known["pending"] == "waiting" and known["sending"], known
+    known = home.wait(lambda: {place: stage(home, site, job) for place, job in jobs.items()}, 60,
+                      "the gateway to know of all", step=0.3, until=lambda seen: all(seen.values()))
+    assert known["running"] == "running" and known["pending"] == "waiting", known
     assert all(home.job(job)["JobState"] == "RUNNING" for job in jobs.values())
     for place in CANCELLED:
         home.run(["scancel", str(jobs[place])], user="alice")

@@ -147,6 +147,7 @@ Answered<void> Client::accepts(const Credentials& who) {
                       endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user);
     Failure failure = found.error();
     // Whatever it is, it says nothing of the submission, which was not sent.
+    failure.perhaps_token = failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage;
     if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
     return tl::make_unexpected(std::move(failure));
 }

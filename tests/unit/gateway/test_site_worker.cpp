@@ -96,6 +96,7 @@ TEST_CASE("nothing is submitted that cannot be noted first", "[gateway]") {
     record.site = "west";
     record.name = "weir.0011.17.ab";
     REQUIRE(work.board.put(record));
+    work.board.live(17).connection = 1;
     work.board.live(17).luggage = std::make_shared<const Luggage>(Luggage{"#!/bin/sh\n", ""});
     const fs::path in_the_way = work.folder / "jobs" / "17.json.new";
     fs::create_directory(in_the_way);
