@@ -19,12 +19,14 @@ home:
   price: {gpu_hour: {other: 200}}
 """
 CENTS = {"west": 1, "north": 2}  # a GPU-second
+EGRESS = {"west": 0, "north": 1000}  # USD for 10^9 bytes
 WAIT = "20s"
 
 
 def with_vouchers(**vouchers):
     """Sites with these vouchers, {site: text}."""
-    return {name: f"    price: {{currency: USD, gpu_hour: {{other: {36 * cents}}}}}\n" +
+    price = "    price: {{currency: USD, gpu_hour: {{other: {hour}}}, egress_gb: {egress}}}\n"
+    return {name: price.format(hour=36 * cents, egress=EGRESS[name]) +
             (f"    vouchers: [{vouchers[name]}]\n" if name in vouchers else "") for name, cents in CENTS.items()}
 
 
@@ -90,7 +92,7 @@ def vouchers_aside(sites, site):
     return [one["aside"] for one in sites.site(site)["vouchers"]]
 
 
-def test_a_voucher_is_used_up_and_then_money_is_paid(sites):
+def test_a_voucher_is_used_up_and_then_money_is_paid_and_what_comes_back_too(sites):
     soon = date.today() + timedelta(days=3)
     sites.apply(sites=with_vouchers(west=", ".join([
         voucher("gift", 30, f", until: {soon}"), voucher("old", 99999, f", until: {date.today() - timedelta(days=1)}"),
@@ -99,7 +101,7 @@ def test_a_voucher_is_used_up_and_then_money_is_paid(sites):
     text = sites.told("sites")
     assert f"voucher gift: 0.0 of 0.0 GPU-hours left, until {soon}" in text, text
     books = Books(sites)
-    first = sites.submit("--weir-overflow=allow:west", gpus=2, minutes=1, script="sleep 20")
+    first = sites.submit("--weir-overflow=allow:west", gpus=2, minutes=1, script="sleep 17")
     aside = sites.wait(lambda: (seconds(sites.vouchers()["gift"]["aside"]), sites.budget()["aside"]), 30,
                        "the worst case to be set aside", until=lambda seen: seen[0])
     assert aside == (30, pytest.approx(2.10))  # of 240 GPU-seconds: a minute, and one of overtime
@@ -107,14 +109,18 @@ def test_a_voucher_is_used_up_and_then_money_is_paid(sites):
     used, cents, work = books.settled(first)
     assert work > 30 and used == {"gift": 30, "old": 0, "serving": 0, "h100": 0} and cents == work - 30
     assert sites.vouchers()["gift"]["left"] == 0 and sites.budget()["today"] == pytest.approx(cents / 100)
-    books = Books(sites)
+    books, north = Books(sites), Books(sites, "north")
     second = sites.submit("--weir-overflow=allow:west", minutes=1, script="sleep 2")
     serving = sites.submit("--weir-overflow=allow:west", "--account=serving", minutes=1, script="sleep 2")
-    assert {sites.ended(second), sites.ended(serving)} == {"west"}
+    heavy = sites.submit("--weir-overflow=prefer:north", "--weir-stage-out=result", minutes=1,
+                         script="head -c 2000000 /dev/zero >result; sleep 1", user="bob")
+    assert [sites.ended(job) for job in (second, serving, heavy)] == ["west", "west", "north"]
     used, cents, work = books.settled(second, serving)
     [copy] = sites.copies(serving, site="west")
     assert used == {"gift": 0, "old": 0, "serving": copy["seconds"], "h100": 0}
     assert cents == work - copy["seconds"] > 0
+    used, cents, work = north.settled(heavy)
+    assert cents == 2 * work + 200 and work > 0  # two dollars for what came back
 
 
 def under_way(sites, site):
@@ -128,7 +134,7 @@ def test_ten_jobs_at_once_never_overdraw_a_voucher_or_a_budget(sites):
     # A job can cost 120 GPU-seconds: of a voucher at west, of the budget at north; both cover three.
     before = sites.budget()["today"]
     sites.apply(sites=with_vouchers(west=voucher("three", 360)),
-                more=f", budget: {{per_day: {before + 3 * 120 * 0.02:.2f}}}")
+                more=f", budget: {{per_day: {before + 3 * 120 * 0.02:.6f}}}")
     books = {site: Books(sites, site) for site in ("west", "north")}
     script = 'echo "ran"; sleep 4'
     for_nothing = ("--weir-overflow=prefer:west", "--weir-max-cost=0")
@@ -232,7 +238,8 @@ def test_weirctld_killed_at_any_point_goes_on_and_pays_once(sites):
 
 def test_a_lost_ledger_is_made_up_from_what_the_gateway_tells(sites):
     sites.apply(sites=with_vouchers(west=voucher("late", 25)))
-    work = {site: Books.now(sites, site)[2] for site in CENTS}
+    _, _, west = Books.now(sites, "west")
+    north = Books.now(sites, "north")
     running = sites.submit("--weir-overflow=prefer:west", minutes=1, script="echo ran; sleep 15")
     sites.home.wait_state(running, "RUNNING", 60)
     sites.wait(lambda: "ran" in own(output(sites.home, running)), 60, "it to run there")
@@ -241,10 +248,9 @@ def test_a_lost_ledger_is_made_up_from_what_the_gateway_tells(sites):
     kill(sites)
     sites.weir.status(60)
     # All that ever ran is in the sums again, what runs is set aside.
-    for site, cents in CENTS.items():
-        used = {"late": 25} if site == "west" else {}
-        sites.wait(lambda: Books.now(sites, site), 60, f"{site}'s runs to be in the sums",
-                   until=lambda seen: seen == (used, cents * (work[site] - sum(used.values())), work[site]))
+    for site, sums in (("west", ({"late": 25}, west - 25, west)), ("north", north)):
+        sites.wait(lambda site=site: Books.now(sites, site), 60, f"{site}'s runs to be in the sums",
+                   until=lambda seen, sums=sums: seen == sums)
     sites.wait(lambda: sites.budget()["aside"], 60, "what runs to be set aside", until=lambda aside: aside == 1.20)
     books = Books(sites)
     assert sites.ended(running) == "west" and own(output(sites.home, running)) == ["ran"]
