@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 
 #include "plugin/job_submit/token.h"
 
@@ -19,15 +18,6 @@ std::string user_name(std::uint32_t uid) {
     passwd* found = nullptr;
     if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
     return found->pw_name;
-}
-
-// Eight hexadecimal digits that nobody can foresee.
-std::string nonce() {
-    std::random_device source;
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    for (std::uint32_t value = source(); text.size() < 8; value >>= 4) text += kDigits[value & 15];
-    return text;
 }
 
 std::int64_t number_at(const nlohmann::json& asks, const char* key, std::size_t index) {
@@ -69,13 +59,22 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
     }
     if (site == nullptr) return failure(which + " does not run on gateway nodes that this gateway serves");
     const auto token = job_submit::token::get(job.admin_comment, job_submit::token::kSite);
-    if (!token || !token->starts_with(site->name + "@"))
+    const bool nominated = token && token->starts_with(site->name + "@");
+    if (!nominated && !goes_on(job, site->name))
         return failure(
             which + " was not sent to " + site->name +
             " by Weir: a job comes there by --weir-overflow (man weir-sbatch), not by its partition");
     user = user_name(job.uid);
     if (!site->users.contains(user)) return failure("user " + user + " has no account at " + site->name);
     return {};
+}
+
+// Whether it has a copy at the site that it takes up again. Not so a copy that was given up, by a later run.
+bool Clerk::goes_on(const LocalJob& job, const std::string& site) const {
+    const std::scoped_lock hold(board_.lock());
+    const Record* known = board_.records().find(job.id);
+    return known != nullptr && known->site == site && same_job(*known, job) &&
+           (!known->given_up() || known->run.restarts == job.restarts);
 }
 
 bool Clerk::serve(const Guest& guest) {
@@ -90,8 +89,12 @@ bool Clerk::serve(const Guest& guest) {
         refuse(guest.connection, "job " + std::to_string(id) + " is not yours; nothing of it was run");
         return true;
     }
+    // This relay is of a run that is over, its slurmd perhaps lost; what becomes of the copy is not for it to
+    // say.
+    if (job->state == LocalState::kPending || job->state == LocalState::kRequeueing) return true;
+    if (!job->batch_host.empty() && guest.asks.value("node", "") != job->batch_host) return true;
     // It may be on its way out already; what its relay got for a signal tells.
-    if (over(job->state) || job->state == LocalState::kPending || job->state == LocalState::kRequeueing) {
+    if (over(job->state)) {
         const std::scoped_lock hold(board_.lock());
         if (board_.records().find(id) == nullptr) return true;
     }
@@ -107,18 +110,13 @@ bool Clerk::serve(const Guest& guest) {
 
 bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site& site,
                   const std::string& user) {
+    const bool taken_up = goes_on(job, site.name);
     const std::scoped_lock hold(board_.lock());
     if (const Record* known = board_.records().find(job.id)) {
-        const bool same = same_job(*known, job) && known->site == site.name;
-        const bool taken_back = known->withdrawal != Withdrawal::kNone;
-        const bool goes_on = same && (!taken_back || known->run.restarts == job.restarts);
-        if (goes_on) {
-            attach(guest, job, *known);
-            return true;
-        }
+        if (taken_up) return attach(guest, job, *known);
         // Something of before is still at a site: one copy at a time.
         if (!known->ended()) {
-            if (!taken_back) withdraw(job.id, same ? Withdrawal::kRequeued : Withdrawal::kCancelled);
+            withdraw(job.id, same_job(*known, job) ? Withdrawal::kRequeued : Withdrawal::kCancelled);
             return false;
         }
         if (!board_.records().forget(job.id)) return false;
@@ -132,6 +130,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.run.remote_user = site.users.at(user);
     record.run.gpus = job.gpus.empty() ? 0 : job.gpus.front() * job.node_count;
     record.run.gpu_type = job.gpu_type;
+    record.run.account = job.account;
     record.site = site.name;
     record.uid = job.uid;
     // A relay that was served before, by a gateway that has lost its ledger, knows its copy's name.
@@ -139,9 +138,13 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     const std::string installation = nomination.substr(nomination.find('@') + 1);
     const std::string prefix = "weir." + installation + "." + std::to_string(job.id) + ".";
     const std::string told = guest.asks.value("name", "");
-    const bool sent_before = told.starts_with(prefix);
-    if (sent_before) record.attempted = job.started;
-    record.name = sent_before ? told : prefix + nonce();
+    // One that ran before, of which this ledger knows nothing, may have a copy from before the ledger was
+    // lost.
+    const bool may_be_there = board_.records().doubts(job.id, job.restarts);
+    const bool tells = told.starts_with(prefix) && is_nonce(told.substr(prefix.size()));
+    const bool sent_before = tells || may_be_there;
+    if (sent_before) record.attempted = record.run.asked = job.started;
+    record.name = tells ? told : may_be_there ? prefix : with_nonce(prefix);
     record.arguments = words_at(guest.asks, "arguments");
     record.stage_in = words_at(guest.asks, "stage_in");
     record.stage_out = words_at(guest.asks, "stage_out");
@@ -149,16 +152,15 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.run.stage = sent_before ? RunStage::kSubmitting : RunStage::kStaging;
     const auto connection = std::ranges::find(connections_, site.name, &config::SiteConnection::site);
     const std::string root = config::for_account(connection->root, record.run.remote_user);
-    record.directory = root + "/" + record.name;
-    record.output = record.directory + ".out";
-    if (!guest.asks.value("one_output", true)) record.errors = record.directory + ".err";
+    record.directory = root + "/";
+    if (!guest.asks.value("one_output", true)) record.errors = record.directory;
+    name_copy(record, record.name);
     board_.lives().erase(job.id);
-    attach(guest, job, record);
-    return true;
+    return attach(guest, job, record);
 }
 
-// Under the lock.
-void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
+// Under the lock. Whether its record could be written: without one nothing is done for a job.
+bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     Live& live = board_.live(job.id);
     const bool again = guest.asks.value("again", false);
     const bool append = guest.asks.value("append", false);
@@ -177,7 +179,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         record.fetched = false;
         record.run.stage = RunStage::kFetching;
     }
-    if (!board_.put(record)) return;
+    if (!board_.put(record)) return false;
     live.connection = guest.connection;
     live.heard = Clock::now();
     live.luggage = guest.luggage;
@@ -192,6 +194,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     if (!record.run.said.empty() && !again) board_.post(job.id, {{"do", "say"}, {"text", record.run.said}});
     for (const auto number : guest.asks.value("signals", std::vector<int>()))
         counter_.alarms.push_back({job.id, number});
+    return true;
 }
 
 }  // namespace weir::gateway

@@ -18,6 +18,7 @@ struct Guest {
     std::uint32_t uid = 0;  // as the kernel tells
     nlohmann::json asks;
     std::shared_ptr<const Luggage> luggage;
+    Clock::time_point next{};  // where it could not be served at once
 };
 
 // A signal that a relay got.
@@ -33,19 +34,21 @@ struct Counter {
 };
 
 // Whether a job is the one that a copy was sent for: job ids are given out again once Slurm has lost its
-// state. A requeue counts as a new submission.
+// state. A requeue counts as a new submission, which a Slurm that lost its last seconds may have forgotten.
 bool same_job(const Record& record, const LocalJob& job);
 
 // The gateway's dealings with the local Slurm: lets in relays whose jobs may be sent, finds out what a signal
 // means, and looks after copies whose relays are gone.
 class Clerk {
   public:
+    // `keep_lost`: how long a copy is kept whose job Slurm does not know and was not seen to end.
     Clerk(std::vector<policies::Site> sites, std::vector<config::SiteConnection> connections, Board& board,
-          Counter& counter)
+          Counter& counter, std::chrono::seconds keep_lost)
         : sites_(std::move(sites)),
           connections_(std::move(connections)),
           board_(board),
           counter_(counter),
+          keep_lost_(keep_lost),
           began_(Clock::now()) {}
 
     void round();
@@ -53,10 +56,11 @@ class Clerk {
   private:
     // Whether that is done; if not, it is tried again in a while.
     bool serve(const Guest& guest);
+    bool goes_on(const LocalJob& job, const std::string& site) const;
     Result<void> check(const Guest& guest, const LocalJob& job, const policies::Site*& site,
                        std::string& user) const;
     bool admit(const Guest& guest, const LocalJob& job, const policies::Site& site, const std::string& user);
-    void attach(const Guest& guest, const LocalJob& job, Record record);
+    bool attach(const Guest& guest, const LocalJob& job, Record record);
     void refuse(std::uint64_t connection, const std::string& why);
     bool heed(const Alarm& alarm);
     void pass_on(const Alarm& alarm);
@@ -73,8 +77,9 @@ class Clerk {
     std::vector<config::SiteConnection> connections_;
     Board& board_;
     Counter& counter_;
+    std::chrono::seconds keep_lost_;
     Clock::time_point began_;
-    std::map<std::uint32_t, Clock::time_point> next_look_;
+    std::map<std::uint32_t, Clock::time_point> last_look_;
     std::map<std::uint32_t, Clock::time_point> timing_out_;  // Slurm was told to end it, since then
 };
 

@@ -14,18 +14,20 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kLook{3};          // between two looks at the local job of a copy without a relay
-constexpr seconds kSilence{12};      // of a relay, before its job is looked at
-constexpr seconds kGrace{10};        // for relays to come back after the gateway's start
-constexpr seconds kUnknownFor{600};  // that Slurm does not know a job it was not seen to end
-constexpr seconds kTimeOut{120};     // for Slurm to end a job whose copy ran out of time
+constexpr seconds kLook{3};       // between two looks at the local job of a copy without a relay
+constexpr seconds kSeldom{30};    // of one with a relay, which may be of a run that is over
+constexpr seconds kSilence{12};   // of a relay, before its job is looked at
+constexpr seconds kGrace{10};     // for relays to come back after the gateway's start
+constexpr seconds kTimeOut{120};  // for Slurm to end a job whose copy ran out of time
+constexpr std::chrono::milliseconds kServeAgain{1000};
 
 }  // namespace
 
 bool same_job(const Record& record, const LocalJob& job) {
-    return job.id == record.run.job.value && job.uid == record.uid && job.restarts >= record.run.restarts &&
-           (job.restarts == record.run.restarts ? job.submitted == record.run.submitted
-                                                : job.submitted >= record.run.submitted);
+    if (job.id != record.run.job.value || job.uid != record.uid) return false;
+    if (job.restarts > record.run.restarts) return job.submitted >= record.run.submitted;
+    if (job.restarts < record.run.restarts) return job.submitted <= record.run.submitted;
+    return job.submitted == record.run.submitted;
 }
 
 // What a signal to a relay means depends on what Slurm is doing with its job. Whether that is known now.
@@ -48,6 +50,8 @@ bool Clerk::heed(const Alarm& alarm) {
         break;
     case LocalState::kPending:
         break;  // its node was lost, and this relay is of before: the next one takes over
+    case LocalState::kGone:
+        break;  // Slurm has lost it, and ends what it does not know
     default:
         withdraw(alarm.job, Withdrawal::kCancelled);
     }
@@ -72,7 +76,9 @@ void Clerk::pass_on(const Alarm& alarm) {
 // Under the lock.
 void Clerk::withdraw(std::uint32_t job, Withdrawal why) {
     const Record* known = board_.records().find(job);
-    if (known == nullptr || known->ended() || known->withdrawal != Withdrawal::kNone) return;
+    if (known == nullptr || known->withdrawal != Withdrawal::kNone) return;
+    // One that is over counts for nothing only once its job starts anew.
+    if (known->ended() && why != Withdrawal::kRequeued) return;
     Record record = *known;
     record.withdrawal = why;
     if (board_.put(record)) spdlog::info("job {}: withdrawn from {}", record.run.label, record.site);
@@ -87,7 +93,7 @@ void Clerk::forget(std::uint32_t job) {
     }
     board_.lives().erase(job);
     board_.answers().erase(job);
-    next_look_.erase(job);
+    last_look_.erase(job);
     timing_out_.erase(job);
 }
 
@@ -97,7 +103,7 @@ void Clerk::bring_home(const Record& record, const LocalJob& job) {
     if (auto done = slurm::requeue_job(job.label); !done) spdlog::warn("{}", done.error().message);
 }
 
-// A job that lost its gateway node while its copy goes on: it may start nowhere but here, and soon.
+// A job that lost its gateway node and not its copy: it may start nowhere but here, and soon.
 void Clerk::await_return(const Record& record, const LocalJob& job) {
     const auto site = std::ranges::find(sites_, record.site, &policies::Site::name);
     if (site == sites_.end()) return;
@@ -108,7 +114,7 @@ void Clerk::await_return(const Record& record, const LocalJob& job) {
         spdlog::warn("job {}: {}", job.label, done.error().message);
         return;
     }
-    spdlog::info("job {}: lost its node; its copy at {} goes on, and it takes that up again", job.label,
+    spdlog::info("job {}: lost its node; its copy at {} stays, and it takes that up again", job.label,
                  record.site);
     const std::scoped_lock hold(board_.lock());
     board_.live(job.id).pinned = true;
@@ -119,22 +125,22 @@ void Clerk::settle(const Record& record, const LocalJob& job) {
     Live live;
     {
         const std::scoped_lock hold(board_.lock());
-        live = board_.live(job.id != 0 ? job.id : record.run.job.value);
+        live = board_.live(record.run.job.value);
     }
     const bool comes_home = record.withdrawal == Withdrawal::kWaitedLong ||
                             (record.withdrawal == Withdrawal::kRefused && job.requeueable) ||
                             (record.outcome && record.outcome->requeue && job.requeueable);
-    if (record.ended() && comes_home) bring_home(record, job);
     const bool same = same_job(record, job);
+    if (same && record.ended() && comes_home) bring_home(record, job);
     if (!same || job.state == LocalState::kGone || over(job.state) ||
-        (job.state == LocalState::kPending && record.withdrawal != Withdrawal::kNone)) {
+        (job.state == LocalState::kPending && record.given_up())) {
         if (record.ended() && live.clean && job.state != LocalState::kEnding)
             return forget(record.run.job.value);
     }
     if (record.ended()) return;
     const std::scoped_lock hold(board_.lock());
     if (over(job.state)) withdraw(record.run.job.value, Withdrawal::kCancelled);
-    if (job.state == LocalState::kRunning && same && job.restarts != record.run.restarts) {
+    if (job.state == LocalState::kRunning && same) {
         const auto site = std::ranges::find(sites_, record.site, &policies::Site::name);
         const bool here = site != sites_.end() && !job.nodes.empty() &&
                           std::ranges::binary_search(site->nodes, job.nodes.front());
@@ -156,16 +162,19 @@ void Clerk::look_after(std::uint32_t id) {
         Live& live = board_.live(id);
         attached = live.connection != 0;
         pinned = live.pinned;
-        if (over(job->state)) live.seen_ended = true;
-        if (job->state != LocalState::kGone) live.gone.reset();
-        if (job->state == LocalState::kGone && !live.seen_ended) {
+        const bool gone = job->state == LocalState::kGone || !same_job(record, *job);
+        if (!gone && over(job->state)) live.seen_ended = true;
+        if (!gone) live.gone.reset();
+        if (gone && !live.seen_ended) {
             // A Slurm that has lost its jobs must not take their copies with it.
             if (!live.gone) live.gone = Clock::now();
-            if (Clock::now() - *live.gone < kUnknownFor) return;
+            if (Clock::now() - *live.gone < keep_lost_) return;
             live.seen_ended = true;
             withdraw(id, Withdrawal::kCancelled);
             return;
         }
+        if (live.seen_ended && job->state == LocalState::kPending) withdraw(id, Withdrawal::kRequeued);
+        record = *board_.records().find(id);
     }
     if (attached && job->state == LocalState::kSuspended) {
         // Slurm stops the relay and knows nothing of the copy, which runs on: said, and taken back.
@@ -173,9 +182,10 @@ void Clerk::look_after(std::uint32_t id) {
         const std::scoped_lock hold(board_.lock());
         board_.say(record, "it cannot be suspended while it runs at " + record.site + "; it runs on");
     }
-    const bool lost_node = !attached && job->state == LocalState::kPending && !record.ended() && !pinned &&
-                           record.withdrawal == Withdrawal::kNone && same_job(record, *job) &&
-                           job->restarts > record.run.restarts;
+    // Also one whose start Slurm has forgotten, and one whose copy has ended meanwhile: how, it is still to
+    // learn.
+    const bool lost_node =
+        job->state == LocalState::kPending && !pinned && !record.given_up() && same_job(record, *job);
     if (lost_node) await_return(record, *job);
     settle(record, *job);
 }
@@ -200,7 +210,8 @@ void Clerk::tell_ends() {
             board_.post(job, {{"do", "done"},
                               {"exit", record.outcome->exit_code},
                               {"signal", record.outcome->signal},
-                              {"said", record.outcome->said}});
+                              {"said", record.outcome->said},
+                              {"left", "at " + record.site + " in " + record.output}});
         }
     }
     for (const Record& record : timed_out) let_time_out(record);
@@ -232,20 +243,24 @@ void Clerk::round() {
         alarms.swap(counter_.alarms);
         for (const auto& [job, record] : board_.records().all()) {
             const Live& live = board_.live(job);
-            const bool silent =
-                live.connection == 0 ? Clock::now() - began_ > kGrace : Clock::now() - live.heard > kSilence;
-            const bool due = silent || record.ended();
-            if (due && next_look_[job] <= Clock::now()) looks.push_back(job);
+            const auto now = Clock::now();
+            const bool silent = live.connection == 0 || now - live.heard > kSilence;
+            if (live.connection == 0 && now - began_ <= kGrace && !record.ended()) continue;
+            const auto last = last_look_.try_emplace(job, silent ? Clock::time_point{} : now).first->second;
+            if (now - last >= (silent || record.ended() ? kLook : kSeldom)) looks.push_back(job);
         }
     }
     std::deque<Guest> again;
-    for (const Guest& guest : guests)
-        if (!serve(guest)) again.push_back(guest);
+    for (Guest& guest : guests) {
+        if (Clock::now() >= guest.next && serve(guest)) continue;
+        if (Clock::now() >= guest.next) guest.next = Clock::now() + kServeAgain;
+        again.push_back(guest);
+    }
     std::deque<Alarm> unheeded;
     for (const Alarm& alarm : alarms)
         if (!heed(alarm)) unheeded.push_back(alarm);
     for (const std::uint32_t job : looks) {
-        next_look_[job] = Clock::now() + kLook;
+        last_look_[job] = Clock::now();
         look_after(job);
     }
     tell_ends();

@@ -153,7 +153,7 @@ void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
     } else if (kind == "signal") {
         counter_.alarms.push_back({visitor.job, message.what.at("number").get<int>()});
     } else if (kind == "bye") {
-        live->bye = true;
+        live->lost = message.what.value("missing", std::int64_t{0}) > 0;
     } else if (kind != "alive") {
         auto& answers = board_.answers()[visitor.job];
         if (answers.size() < 8) answers.push_back(std::move(message));

@@ -47,6 +47,7 @@ struct Options {
     std::string socket = "/run/weir/gateway.sock";
     std::string listen = "0.0.0.0";
     std::string log_level = "info";
+    long keep_lost = 600;  // seconds
 };
 
 int complain(int status, const std::string& message) {
@@ -121,7 +122,7 @@ int serve(const Options& options, const Sites& sites, Records records) {
     if (!http.bind_to_port(options.listen, port))
         return complain(kFailed, "cannot listen on " + options.listen + ":" + std::to_string(port));
 
-    Clerk clerk(sites.sites, sites.connections, board, counter);
+    Clerk clerk(sites.sites, sites.connections, board, counter, std::chrono::seconds(options.keep_lost));
     std::thread listening([&] { http.listen_after_bind(); });
     std::thread greeting([&] { (*desk)->run(stopping); });
     hire("Slurm", [&] {
@@ -169,6 +170,11 @@ int main(int argc, char** argv) {
     app.add_option("--listen", options.listen, "address for the controller's questions")
         ->capture_default_str();
     app.add_option("--log-level", options.log_level)->capture_default_str();
+    app.add_option("--keep-lost", options.keep_lost,
+                   "seconds that a copy is kept whose job Slurm no longer knows and was not seen to end")
+        ->check(CLI::NonNegativeNumber)
+        ->envname("WEIR_GATEWAY_KEEP_LOST")
+        ->capture_default_str();
     app.set_version_flag("--version", WEIR_VERSION);
     CLI11_PARSE(app, argc, argv);
 
@@ -208,5 +214,6 @@ int main(int argc, char** argv) {
         return complain(kLocked, "another weir-gateway works on " + options.state.string());
     auto records = Records::open(options.state);
     if (!records) return complain(kFailed, records.error().message);
+    for (const std::string& problem : records->problems()) spdlog::error("{}", problem);
     return serve(options, sites, std::move(*records));
 }

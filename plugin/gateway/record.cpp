@@ -2,6 +2,8 @@
 #include "plugin/gateway/record.h"
 
 #include <array>
+#include <random>
+#include <string_view>
 #include <utility>
 
 namespace weir::gateway {
@@ -10,6 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::array<std::pair<RunStage, const char*>, 7> kStages{{
     {RunStage::kStaging, "staging"},
     {RunStage::kSubmitting, "submitting"},
@@ -51,6 +54,8 @@ RemoteRun read_run(const json& from) {
     run.ended = when(from.at("ended"));
     run.gpus = from.at("gpus");
     run.gpu_type = from.at("gpu_type");
+    run.brought = Bytes{from.value("brought", std::int64_t{0})};
+    run.account = from.value("account", std::string());
     run.withdrawn = from.at("withdrawn");
     run.said = from.at("said");
     return run;
@@ -62,6 +67,34 @@ const char* stage_word(RunStage stage) {
     for (const auto& [known, text] : kStages)
         if (stage == known) return text;
     return "";
+}
+
+void name_copy(Record& record, const std::string& name) {
+    record.name = name;
+    record.directory = record.directory.substr(0, record.directory.rfind('/') + 1) + name;
+    record.output = record.directory + ".out";
+    if (!record.errors.empty()) record.errors = record.directory + ".err";
+}
+
+bool is_copy(const Record& record, const rest::Job& job) {
+    if (job.user != record.run.remote_user) return false;
+    if (!record.name.ends_with('.')) return job.name == record.name;
+    if (!job.name.starts_with(record.name)) return false;
+    return !rest::ended(job.state) ||
+           (job.state != rest::State::kCancelled && job.ended && *job.ended >= record.run.submitted);
+}
+
+bool is_nonce(std::string_view text) {
+    return text.size() <= 8 && text.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+// Eight hexadecimal digits that nobody can foresee.
+std::string with_nonce(const std::string& prefix) {
+    std::random_device source;
+    std::string text = prefix;
+    for (std::uint32_t value = source(); text.size() < prefix.size() + 8; value >>= 4)
+        text += kDigits[value & 15];
+    return text;
 }
 
 json to_json(const RemoteRun& run) {
@@ -78,6 +111,8 @@ json to_json(const RemoteRun& run) {
                 {"ended", when(run.ended)},
                 {"gpus", run.gpus},
                 {"gpu_type", run.gpu_type},
+                {"brought", run.brought.value},
+                {"account", run.account},
                 {"withdrawn", run.withdrawn},
                 {"said", run.said}};
     if (run.sequence != 0) result["sequence"] = run.sequence;
@@ -97,6 +132,8 @@ json to_json(const Record& record) {
                 {"arguments", record.arguments},
                 {"stage_in", record.stage_in},
                 {"stage_out", record.stage_out},
+                {"doubted", record.doubted},
+                {"kept", record.kept},
                 {"staged", record.staged},
                 {"fetched", record.fetched},
                 {"delivered", {record.delivered[0], record.delivered[1]}},
@@ -127,6 +164,8 @@ Result<Record> read_record(const json& from) {
         record.arguments = from.at("arguments").get<std::vector<std::string>>();
         record.stage_in = from.at("stage_in").get<std::vector<std::string>>();
         record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
+        record.doubted = from.at("doubted");
+        record.kept = from.at("kept");
         record.staged = from.at("staged");
         record.fetched = from.at("fetched");
         record.delivered[0] = from.at("delivered").at(0);

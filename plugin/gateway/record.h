@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "plugin/gateway/rest/model.h"
 #include "plugin/result.h"
 #include "policies/model/remote.h"
 
@@ -39,7 +41,9 @@ struct Record {
     RemoteRun run;
     std::string site;
     std::uint32_t uid = 0;
-    std::string name;  // the copy's, "weir.INSTALLATION.JOB.NONCE": what it is known by at the site
+    // The copy's, "weir.INSTALLATION.JOB.NONCE": what it is known by at the site. Without a nonce: it may be
+    // there by any, and the site is asked first.
+    std::string name;
     std::optional<Time> attempted;       // since when a submission by that name may have reached the site
     std::string directory;               // of the copy at the site
     std::string output;                  // its files there
@@ -47,15 +51,28 @@ struct Record {
     std::vector<std::string> arguments;  // of the script
     std::vector<std::string> stage_in;
     std::vector<std::string> stage_out;
-    bool staged = false;                 // what goes there is there
-    bool fetched = false;                // what comes back is back
+    bool doubted = false;  // a submission by that name may be there beside the one that is known
+    bool kept = false;     // what has not come back is left at the site
+    bool staged = false;   // what goes there is there
+    bool fetched = false;  // what comes back is back
     std::int64_t delivered[2] = {0, 0};  // bytes of output and errors that the relay has written
     Withdrawal withdrawal = Withdrawal::kNone;
     std::optional<Outcome> outcome;
     std::optional<Time> waiting_since;  // pending there since
 
     bool ended() const { return run.stage == RunStage::kFinished; }
+    // What it came to does not count: its local job, if it runs again, gets another copy.
+    bool given_up() const { return withdrawal != Withdrawal::kNone || (outcome && outcome->requeue); }
 };
+
+// Gives the copy this name, and its files at the site theirs; they stay in the same folder.
+void name_copy(Record& record, const std::string& name);
+// Whether a job of this name at the site is the copy; by its prefix one that was taken back is not, nor one
+// that was over before its local job was submitted, or requeued.
+bool is_copy(const Record& record, const rest::Job& job);
+std::string with_nonce(const std::string& prefix);
+// Whether it may be a nonce, or none: a relay may say anything, and names become paths.
+bool is_nonce(std::string_view text);
 
 nlohmann::json to_json(const Record& record);
 nlohmann::json to_json(const RemoteRun& run);

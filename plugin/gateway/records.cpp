@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <system_error>
 
@@ -17,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr const char* kFinished = "finished.jsonl";
+constexpr const char* kBroken = "broken";
 constexpr std::size_t kKeptFinished = 100'000;  // in memory, the latest
 
 Result<void> append_line(const fs::path& file, const std::string& line) {
@@ -50,9 +53,13 @@ Result<Records> Records::open(const fs::path& folder) {
         std::ifstream file(entry.path());
         const json content = json::parse(file, nullptr, false);
         auto record = read_record(content);
-        if (!record)
-            return failure(entry.path().string() + ": " + record.error().message +
-                           "; a copy of a job may be running by it: mend or move it away");
+        if (record && records.file_of(record->run.job.value) != entry.path())
+            record = failure("tells of job " + std::to_string(record->run.job.value));
+        if (!record) {
+            if (auto moved = records.lay_aside(entry.path(), record.error().message); !moved)
+                return tl::make_unexpected(moved.error());
+            continue;
+        }
         records.records_.emplace(record->run.job.value, std::move(*record));
     }
     if (failed) return failure(folder.string() + ": " + failed.message());
@@ -61,8 +68,32 @@ Result<Records> Records::open(const fs::path& folder) {
     return records;
 }
 
+Result<void> Records::lay_aside(const fs::path& file, const std::string& why) {
+    std::error_code failed;
+    fs::create_directories(folder_ / kBroken, failed);
+    const fs::path aside = folder_ / kBroken / file.filename();
+    if (!failed) fs::rename(file, aside, failed);
+    if (failed) return failure(file.string() + ": " + why + "; it cannot be laid aside: " + failed.message());
+    problems_.push_back(file.string() + ": " + why + "; it now lies in " + aside.string() +
+                        ", and a copy of its job is looked for at its site before there is another");
+    return {};
+}
+
+bool Records::doubts(std::uint32_t job, std::uint32_t restarts) const {
+    std::error_code failed;
+    if (fs::exists(folder_ / kBroken / file_of(job).filename(), failed)) return true;
+    return restarts > 0 &&
+           std::ranges::none_of(finished_, [&](const auto& entry) { return entry.second.job == JobId{job}; });
+}
+
 Result<void> Records::read_finished() {
-    std::ifstream file(folder_ / "finished.jsonl");
+    // Whoever reads it has seen the numbers of one that was lost, which began earlier.
+    if (std::error_code failed; !fs::exists(folder_ / kFinished, failed))
+        last_sequence_ = static_cast<std::uint64_t>(
+            std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())
+                .time_since_epoch()
+                .count());
+    std::ifstream file(folder_ / kFinished);
     std::string line;
     while (std::getline(file, line)) {
         const json content = json::parse(line, nullptr, false);
@@ -113,10 +144,13 @@ Result<void> Records::finish(Record& record) {
     }
     done.run.sequence = last_sequence_ + 1;
     const std::string text = to_json(done).dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-    if (auto appended = append_line(folder_ / "finished.jsonl", text); !appended) return appended;
+    if (auto appended = append_line(folder_ / kFinished, text); !appended) return appended;
     last_sequence_ = done.run.sequence;
     finished_.emplace_back(done.site, done.run);
     if (finished_.size() > kKeptFinished) finished_.erase(finished_.begin());
+    // Its line is there, whether or not its file can be replaced now: it gets no other.
+    if (const auto known = records_.find(done.run.job.value); known != records_.end())
+        known->second.run.sequence = done.run.sequence;
     record = done;
     return put(record);
 }

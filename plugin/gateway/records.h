@@ -14,9 +14,16 @@ namespace weir::gateway {
 // synced, and one line for each that ended, appended and synced. Any process may be killed at any instant.
 class Records {
   public:
-    // Reads what is there; creates the folder where it is missing. A file that cannot be read is a failure:
-    // what it says may be a copy that runs.
+    // Reads what is there; creates the folder where it is missing. A copy's file that cannot be read is laid
+    // aside, into the folder `broken`, and its job is doubted from then on.
     static Result<Records> open(const std::filesystem::path& folder);
+
+    // What was laid aside just now, a sentence each.
+    const std::vector<std::string>& problems() const { return problems_; }
+
+    // Whether a job without a record may have a copy all the same: its file is laid aside, or it has run
+    // before, and not by this ledger.
+    bool doubts(std::uint32_t job, std::uint32_t restarts) const;
 
     const std::map<std::uint32_t, Record>& all() const { return records_; }
     const Record* find(std::uint32_t job) const;
@@ -37,6 +44,7 @@ class Records {
   private:
     explicit Records(std::filesystem::path folder) : folder_(std::move(folder)) {}
     Result<void> read_finished();
+    Result<void> lay_aside(const std::filesystem::path& file, const std::string& why);
     void catch_up();
     std::filesystem::path file_of(std::uint32_t job) const;
 
@@ -44,6 +52,7 @@ class Records {
     std::map<std::uint32_t, Record> records_;
     std::vector<std::pair<std::string, RemoteRun>> finished_;  // site and run, by sequence
     std::uint64_t last_sequence_ = 0;
+    std::vector<std::string> problems_;
 };
 
 }  // namespace weir::gateway

@@ -84,6 +84,7 @@ class Sftp {
     struct Curl;
     Result<void> perform(const std::string& what, const std::string& path);
     Result<void> command(const std::string& command, const std::string& path);
+    SftpTrouble told_apart(const std::string& path);
     std::string url(const std::string& path, bool folder = false) const;
 
     SftpPlace place_;

@@ -23,33 +23,19 @@ extern "C" {
 
 namespace {
 
-constexpr char digit(unsigned number) {
-    return static_cast<char>('0' + number % 10);
+// "weir for Slurm 22.05". weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for another.
+consteval auto built_for() {
+    constexpr unsigned kMajor = SLURM_VERSION_MAJOR(SLURM_VERSION_NUMBER);
+    constexpr unsigned kMinor = SLURM_VERSION_MINOR(SLURM_VERSION_NUMBER);
+    auto text = std::to_array("weir for Slurm 00.00");
+    const std::size_t end = text.size() - 1;
+    text[end - 5] += kMajor / 10;
+    text[end - 4] += kMajor % 10;
+    text[end - 2] += kMinor / 10;
+    text[end - 1] += kMinor % 10;
+    return text;
 }
-constexpr unsigned kMajor = SLURM_VERSION_MAJOR(SLURM_VERSION_NUMBER);
-constexpr unsigned kMinor = SLURM_VERSION_MINOR(SLURM_VERSION_NUMBER);
-// weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for another Slurm.
-[[gnu::used, gnu::retain]] constexpr char kBuiltFor[]{'w',
-                                                      'e',
-                                                      'i',
-                                                      'r',
-                                                      ' ',
-                                                      'f',
-                                                      'o',
-                                                      'r',
-                                                      ' ',
-                                                      'S',
-                                                      'l',
-                                                      'u',
-                                                      'r',
-                                                      'm',
-                                                      ' ',
-                                                      digit(kMajor / 10),
-                                                      digit(kMajor),
-                                                      '.',
-                                                      digit(kMinor / 10),
-                                                      digit(kMinor),
-                                                      '\0'};
+[[gnu::used, gnu::retain]] constexpr auto kBuiltFor = built_for();
 
 using namespace weir::spank;
 

@@ -7,16 +7,16 @@ import os
 INSTALLATION = "00112233aabbccdd"
 
 
-def nominate(home, job, partition="west"):
+def nominate(home, job, partition="west", installation=INSTALLATION):
     home.run(["scontrol", "update", f"jobid={job}", f"partition={partition}",
-              f"admincomment=weir:site=west@{INSTALLATION}"], user="slurm")
+              f"admincomment=weir:site=west@{installation}"], user="slurm")
     home.run(["scontrol", "release", str(job)], user="slurm")
 
 
-def send(home, *options, script="true", user="alice", partition="west"):
+def send(home, *options, script="true", user="alice", partition="west", installation=INSTALLATION):
     """A job that is nominated for the site before it starts."""
     job = home.sbatch(["--hold", "--time=5", *options], script=script, user=user, partition="train")
-    nominate(home, job, partition)
+    nominate(home, job, partition, installation)
     return job
 
 
@@ -33,16 +33,16 @@ def own(text):
     return [line for line in text.splitlines() if not line.startswith("weir: ")]
 
 
-def copies(west, job):
+def copies(west, job, installation=INSTALLATION):
     """{remote id: state} of a job's copies that the site has ever had."""
     lines = west.run(["sacct", "-a", "-X", "-n", "-P", "-o", "jobid,jobname,state"]).stdout.splitlines()
     return {line.split("|")[0]: line.split("|")[2].split()[0] for line in lines
-            if line.split("|")[1].startswith(f"weir.{INSTALLATION}.{job}.")}
+            if line.split("|")[1].startswith(f"weir.{installation}.{job}.")}
 
 
-def ended(home, west, job, *states):
+def ended(home, west, job, *states, installation=INSTALLATION):
     """Exactly these copies were there, and they ended so."""
-    home.wait(lambda: sorted(copies(west, job).values()), 30, f"copies to have ended {states}",
+    home.wait(lambda: sorted(copies(west, job, installation).values()), 30, f"copies to have ended {states}",
               until=lambda seen: seen == sorted(states))
 
 

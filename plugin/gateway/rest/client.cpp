@@ -100,6 +100,11 @@ Answered<T> Client::ask(const Credentials& who, const Call& call, Read read) {
         Answered<T> value = read(*answer);
         if (value) return value;
         if (!fresh && answer->status == 404 && value.error().trouble == Trouble::kRefused) continue;
+        // Up to 23.11 a site does not say so.
+        if (call.method == "GET" && value.error().trouble == Trouble::kUnsure && has_expired(who.token)) {
+            value.error().trouble = Trouble::kUnauthorized;
+            value.error().message = "the token of " + who.user + " has expired; " + value.error().message;
+        }
         value.error().message = without(who.token, call.method + " " + address.substr(0, address.find('?')) +
                                                        ": " + value.error().message);
         return value;

@@ -101,6 +101,13 @@ class Gateway:
         for host in self.facts["hosts"]:
             self.write(f"private/{host}.plugstack.conf", text)
 
+    def small_disk(self, path, kib, owner):
+        """Puts a file system of that size over a folder of the lab's, as the gateway host alone sees it."""
+        [host] = self.facts["hosts"]
+        uid, gid = self.people.identity(owner)
+        self.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=0755,uid={uid},gid={gid}", "small",
+                  self.inside(path)], host=host)
+
     def start_gateway(self):
         """weir-gateway, until it answers."""
         self.start("weir-gateway")

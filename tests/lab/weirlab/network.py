@@ -23,6 +23,16 @@ def join(home, site):
     _ip(site.namespace.init, [f"addr add {theirs}/30 dev home", "link set home up"])
 
 
+def join_another(home, site):
+    """Has the home of another lab reach the site in place of its own one of the same number."""
+    own, (ours, theirs) = worlds.addresses(site.number)[1], worlds.addresses(100 + site.number)
+    _ip(home.namespace.init, [f"link del {site.name}",
+                              f"link add {site.name} type veth peer name other netns {site.namespace.init}",
+                              f"addr add {ours}/30 dev {site.name}", f"link set {site.name} up"])
+    _ip(site.namespace.init, [f"addr add {theirs}/30 dev other", "link set other up"])
+    _ip(home.namespace.init, [f"route add {own}/32 via {theirs}"])
+
+
 def switch(site, up):
     """Cuts the link, as a cable is cut: what either end sends is lost; or joins it again."""
     _ip(site.namespace.init, [f"link set home {'up' if up else 'down'}"])

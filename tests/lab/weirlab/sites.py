@@ -9,7 +9,7 @@ from .lab import Lab
 from .site_root import SCRATCH
 
 _SLOW = 30  # seconds that rest_answers("slow") takes
-_KINDS = (None, "500", "truncated", "garbage", "slow", "lost_submit")
+_KINDS = (None, "500", "truncated", "cut", "garbage", "other", "slow", "lost_submit", "late_submit")
 
 
 class Site(Lab):
@@ -19,7 +19,7 @@ class Site(Lab):
         people = users.People(number, plan["prefix"])
         super().__init__(home.namespace.of_site(number, plan["name"]), facts, people)
         self.home, self.number, self.name, self.plan = home, number, plan["name"], plan
-        self._seconds, self._kind = 0, None
+        self._seconds, self._kind, self._more = 0, None, {}
 
     def down(self):
         """A site alone cannot: its home does that."""
@@ -65,6 +65,19 @@ class Site(Lab):
                               "-H", f"X-SLURM-USER-TOKEN: {self.token(name)}", *options, self.rest_url + path],
                              user="slurm", check=False)
 
+    def serve(self, home):
+        """Has another lab's home reach this site in place of its own of that name and number: with the link, all
+        that this site's own home was given, and its policy's host key."""
+        network.join_another(home, self)
+        given = [f"etc/sites/{self.name}/{name}" for name in os.listdir(self.home.path(f"etc/sites/{self.name}"))
+                 if name != "renew"]
+        for path in (*given, f"private/{self.name}.jwt_hs256.key"):
+            mode = os.stat(self.home.path(path)).st_mode & 0o777
+            with open(self.home.path(path), "rb") as file:
+                home.write(path, file.read(), owner="slurm", mode=mode)
+        policy = home.read("etc/weir.yaml").replace(home.sites[self.name].host_key_sha256, self.host_key_sha256)
+        home.write("etc/weir.yaml", policy, owner="slurm")
+
     # Faults
 
     def link(self, up):
@@ -79,12 +92,12 @@ class Site(Lab):
             self._seconds = 0
         self._misbehave()
 
-    def rest_answers(self, kind):
-        """How REST fails from now on; None: not at all. `slow` takes half a minute, the others are in
-        rest_relay.py."""
+    def rest_answers(self, kind, part=0.5, only="", late=30):
+        """How REST fails from now on, maybe only where the path ends so; None: not at all. `slow` takes half a
+        minute, the others are in rest_relay.py, also what `part` and `late` are."""
         if kind not in _KINDS:
             raise ValueError(f"rest_answers: no {kind!r} (there are {', '.join(map(str, _KINDS))})")
-        self._kind = kind
+        self._kind, self._more = kind, {"part": part, "only": only, "late": late}
         self._misbehave()
 
     def _misbehave(self):
@@ -94,7 +107,7 @@ class Site(Lab):
             if os.path.exists(path):
                 os.unlink(path)
             return
-        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds}))
+        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds} | self._more))
         site_services.start_relay(self)
         os.replace(f"{path}.new", path)
 

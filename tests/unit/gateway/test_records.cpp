@@ -75,6 +75,7 @@ TEST_CASE("what is no record is an error, whatever it is", "[gateway]") {
 
 TEST_CASE("a ledger survives its program", "[gateway]") {
     const Folder folder;
+    std::uint64_t first = 0;
     {
         auto records = Records::open(folder.path);
         REQUIRE(records);
@@ -82,21 +83,21 @@ TEST_CASE("a ledger survives its program", "[gateway]") {
         REQUIRE(records->put(record_of(18)));
         Record ended = record_of(18);
         REQUIRE(records->finish(ended));
-        CHECK(ended.run.sequence == 1);
+        first = ended.run.sequence;
         REQUIRE(records->finish(ended));
-        CHECK(ended.run.sequence == 1);  // once is enough
+        CHECK(ended.run.sequence == first);  // once is enough
     }
     auto records = Records::open(folder.path);
     REQUIRE(records);
     CHECK(records->all().size() == 2);
     CHECK(records->find(18)->ended());
     REQUIRE(records->finished(0, 10).size() == 1);
-    CHECK(records->finished(1, 10).empty());
+    CHECK(records->finished(first, 10).empty());
     REQUIRE(records->forget(18));
     CHECK(records->find(18) == nullptr);
     Record next = record_of(17);
     REQUIRE(records->finish(next));
-    CHECK(next.run.sequence == 2);
+    CHECK(next.run.sequence == first + 1);
     REQUIRE(records->finished(0, 1).size() == 1);
     CHECK(records->finished(0, 1).front().second.job == JobId{18});
 }
@@ -104,26 +105,128 @@ TEST_CASE("a ledger survives its program", "[gateway]") {
 TEST_CASE("an end that was noted just before a crash is not noted again", "[gateway]") {
     const Folder folder;
     const Record before = record_of(17);
+    std::uint64_t sequence = 0;
     {
         auto records = Records::open(folder.path);
         REQUIRE(records);
         Record ended = before;
         REQUIRE(records->finish(ended));
+        sequence = ended.run.sequence;
         REQUIRE(records->put(before));  // as if its own file had not been replaced any more
     }
     auto records = Records::open(folder.path);
     REQUIRE(records);
     CHECK(records->find(17)->ended());
-    CHECK(records->find(17)->run.sequence == 1);
+    CHECK(records->find(17)->run.sequence == sequence);
 }
 
-TEST_CASE("a line that was cut is passed over, a copy's file that cannot be read is not", "[gateway]") {
+TEST_CASE("an end whose line is written and whose file cannot be replaced is noted once", "[gateway]") {
     const Folder folder;
-    REQUIRE(Records::open(folder.path));
+    auto records = Records::open(folder.path);
+    REQUIRE(records);
+    REQUIRE(records->put(record_of(17)));
+    const fs::path in_the_way = folder.path / "jobs" / "17.json.new";
+    fs::create_directory(in_the_way);
+    for (int again = 0; again < 2; ++again) {
+        Record ended = *records->find(17);
+        CHECK_FALSE(records->finish(ended));
+    }
+    CHECK(records->finished(0, 10).size() == 1);
+    fs::remove(in_the_way);
+    Record ended = *records->find(17);
+    REQUIRE(records->finish(ended));
+    CHECK(ended.run.sequence > 0);
+    CHECK(records->find(17)->ended());
+    CHECK(records->finished(0, 10).size() == 1);
+}
+
+TEST_CASE("a ledger that begins anew counts on from where a lost one may have come to", "[gateway]") {
+    const Folder folder;
+    const auto finish = [&] {
+        auto records = Records::open(folder.path);
+        REQUIRE(records);
+        Record ended = record_of(17);
+        REQUIRE(records->finish(ended));
+        return ended.run.sequence;
+    };
+    const auto before = finish();
+    fs::remove_all(folder.path / "jobs");
+    fs::remove(folder.path / "finished.jsonl");
+    CHECK(finish() > before);
+}
+
+TEST_CASE("what cannot be read of a ledger is passed over or laid aside, the rest is read", "[gateway]") {
+    const Folder folder;
+    {
+        auto records = Records::open(folder.path);
+        REQUIRE(records);
+        REQUIRE(records->put(record_of(17)));
+        CHECK(records->problems().empty());
+    }
     std::ofstream(folder.path / "finished.jsonl") << R"({"version":1,"run":{"job":1,)" << '\n';
-    CHECK(Records::open(folder.path));
     std::ofstream(folder.path / "jobs" / "9.json") << "{";
-    const auto failed = Records::open(folder.path);
-    REQUIRE_FALSE(failed);
-    CHECK(failed.error().message.find("9.json") != std::string::npos);
+    fs::copy_file(folder.path / "jobs" / "17.json", folder.path / "jobs" / "10.json");
+    const auto records = Records::open(folder.path);
+    REQUIRE(records);
+    CHECK(records->all().size() == 1);
+    CHECK(records->find(17) != nullptr);
+    REQUIRE(records->problems().size() == 2);
+    CHECK((records->problems()[0] + records->problems()[1]).find("9.json") != std::string::npos);
+    CHECK(fs::exists(folder.path / "broken" / "9.json"));
+    CHECK(records->doubts(9, 0));
+    CHECK(records->doubts(10, 0));
+    CHECK_FALSE(records->doubts(11, 0));
+    const auto again = Records::open(folder.path);
+    REQUIRE(again);
+    CHECK(again->problems().empty());
+    CHECK(again->doubts(9, 0));
+}
+
+TEST_CASE("a job that has run before is doubted unless the ledger knows of it", "[gateway]") {
+    const Folder folder;
+    auto records = Records::open(folder.path);
+    REQUIRE(records);
+    CHECK_FALSE(records->doubts(17, 0));
+    CHECK(records->doubts(17, 1));
+    Record ended = record_of(17);
+    REQUIRE(records->finish(ended));
+    CHECK_FALSE(records->doubts(17, 1));
+}
+
+TEST_CASE("a copy is known by its whole name, or by its prefix where the nonce was lost", "[gateway]") {
+    Record record = record_of(17);
+    record.directory = "/scratch/w-alice/";
+    record.errors = "yes";
+    name_copy(record, "weir.0011.17.ab");
+    CHECK(record.directory == "/scratch/w-alice/weir.0011.17.ab");
+    CHECK(record.errors == "/scratch/w-alice/weir.0011.17.ab.err");
+    rest::Job job;
+    job.name = "weir.0011.17.ab";
+    job.user = "w-alice";
+    job.state = rest::State::kRunning;
+    CHECK(is_copy(record, job));
+    job.name = "weir.0011.17.abc";
+    CHECK_FALSE(is_copy(record, job));
+    name_copy(record, "weir.0011.17.");
+    CHECK(is_copy(record, job));
+    job.user = "w-bob";
+    CHECK_FALSE(is_copy(record, job));
+    job.user = "w-alice";
+    job.name = "weir.0011.170.ab";
+    CHECK_FALSE(is_copy(record, job));
+    job.name = "weir.0011.17.ab";
+    job.state = rest::State::kCompleted;
+    job.ended = record.run.submitted - Duration(1);  // of an earlier run
+    CHECK_FALSE(is_copy(record, job));
+    job.ended = record.run.submitted;
+    CHECK(is_copy(record, job));
+    job.state = rest::State::kCancelled;
+    CHECK_FALSE(is_copy(record, job));
+    const std::string named = with_nonce("weir.0011.17.");
+    CHECK(named.size() == 21);
+    CHECK(is_nonce(named.substr(13)));
+    CHECK(is_nonce(""));
+    CHECK_FALSE(is_nonce("/../x"));
+    CHECK_FALSE(is_nonce("123456789"));
+    CHECK(named != with_nonce("weir.0011.17."));
 }
