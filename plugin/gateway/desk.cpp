@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kListener = 1;
 constexpr std::uint64_t kBell = 2;
 constexpr std::size_t kMostVisitors = 20'000;
+constexpr std::size_t kMostOfOne = 5'000;        // of one user, that others find room
 constexpr std::int64_t kMostLuggage = 16 << 20;  // bytes of script, and of environment
 constexpr int kWait = 1000;                      // ms
 
@@ -90,13 +91,19 @@ void Desk::run(const std::atomic<bool>& stopping) {
     }
 }
 
+bool Desk::crowds(std::uint32_t uid) const {
+    const auto theirs = [uid](const auto& entry) { return entry.second.uid == uid; };
+    return visitors_.size() >= kMostOfOne &&
+           std::ranges::count_if(visitors_, theirs) >= static_cast<std::ptrdiff_t>(kMostOfOne);
+}
+
 void Desk::let_in() {
     while (true) {
         Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) return;
         Channel channel(std::move(socket));
         const auto uid = channel.peer();
-        if (!uid || visitors_.size() >= kMostVisitors) continue;
+        if (!uid || visitors_.size() >= kMostVisitors || crowds(*uid)) continue;
         const std::uint64_t number = ++last_;
         if (!watch(poll_.get(), channel.descriptor(), number, EPOLLIN, EPOLL_CTL_ADD)) continue;
         visitors_.emplace(number, Visitor{std::move(channel), *uid, 0, {}, false});

@@ -88,6 +88,19 @@ def test_nonsense_at_the_socket_ends_its_connection_alone(home, mirrored):
     assert "refused" in ask_to_run(home, "bob", mirrored)  # it is still there
 
 
+def test_a_crowd_of_one_users_leaves_room_for_others(home):
+    crowd = "import resource, socket, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (7000, 7000))\nall = []\n" \
+            "for number in range(6000):\n all.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))\n" \
+            f" all[-1].connect('{SOCKET}')\n" \
+            "all[-1].settimeout(30)\nprint(all[-1].recv(1), flush=True)\nsys.stdin.read()"
+    process = home.popen(["python3", "-c", crowd], user="bob", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"b''\n"  # the last one is turned away
+    job = send(home, script="echo here")
+    home.wait_state(job, "COMPLETED", timeout=60)
+    process.communicate(timeout=60)
+    assert own(output(home, job)) == ["here"]
+
+
 def test_a_relay_run_by_hand_for_a_job_that_is_not_sent_is_refused(home):
     job = home.sbatch(["--time=5"], script="sleep 60", user="alice", partition="train")
     node = home.wait_state(job, "RUNNING", timeout=60)["NodeList"]
