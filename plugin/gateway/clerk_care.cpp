@@ -161,6 +161,8 @@ void Clerk::look_after(std::uint32_t id) {
         record = *known;
         Live& live = board_.live(id);
         attached = live.connection != 0;
+        // It may lose another node before its relay has come here.
+        if (job->state != LocalState::kPending) live.pinned = false;
         pinned = live.pinned;
         const bool gone = job->state == LocalState::kGone || !same_job(record, *job);
         if (!gone && over(job->state)) live.seen_ended = true;

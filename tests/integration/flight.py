@@ -59,7 +59,8 @@ class Flight:
             self._send(stage, *["--gpus-per-node=1"] * (stage == "waiting"))
         home.wait(lambda: [runs(west, self.jobs["running"]), runs(west, self.jobs["fetching"])], 60, "two to run",
                   until=lambda seen: seen == [1, 1])
-        self._at("waiting")
+        for stage in ("waiting", "running"):
+            self._at(stage)
         west.kill("sshd")
         let_go(west, self.jobs["fetching"])
         self._at("fetching")
