@@ -200,7 +200,8 @@ def test_a_copy_whose_gateway_node_is_lost_is_taken_up_again_and_paid_once(sites
     assert used == {"some": 5} and cents == work - 5 and work >= 15
     assert [run["job"] for run in finished(sites, "west")].count(job) == 1
     sites.home.start(f"slurmd@{node}")
-    sites.run(["scontrol", "update", f"nodename={node}", "state=resume"], user="slurm")
+    sites.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)  # it may be up by itself
+    sites.wait(lambda: sites.home.node(node)["State"], 60, f"{node} to be up", until=lambda state: "DOWN" not in state)
 
 
 def finished(sites, site):
