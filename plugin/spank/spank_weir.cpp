@@ -23,7 +23,8 @@ extern "C" {
 
 namespace {
 
-// "weir for Slurm 22.05". weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for another.
+// "weir for Slurm 22.05". weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for
+// another.
 consteval auto built_for() {
     constexpr unsigned kMajor = SLURM_VERSION_MAJOR(SLURM_VERSION_NUMBER);
     constexpr unsigned kMinor = SLURM_VERSION_MINOR(SLURM_VERSION_NUMBER);
