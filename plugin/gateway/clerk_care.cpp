@@ -48,10 +48,9 @@ bool Clerk::heed(const Alarm& alarm) {
     case LocalState::kRequeueing:
         withdraw(alarm.job, Withdrawal::kRequeued);
         break;
-    case LocalState::kPending:
-        break;  // its node was lost, and this relay is of before: the next one takes over
-    case LocalState::kGone:
-        break;  // Slurm has lost it, and ends what it does not know
+    case LocalState::kPending:  // its node was lost, and this relay is of before: the next one takes over
+    case LocalState::kGone:     // Slurm has lost it, and ends what it does not know
+        break;
     default:
         withdraw(alarm.job, Withdrawal::kCancelled);
     }
