@@ -1,34 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The day as it goes by: a chart redrawn in place on a terminal, lines anywhere else."""
+"""An act as it goes by: a chart redrawn in place on a terminal, lines anywhere else."""
 
 import atexit
+import collections.abc
+import dataclasses
 import os
 import shutil
 import sys
 import termios
 import textwrap
 
-from arms import ABOUT
-from service import NAME
-from watch import SERVING, TRAINING
-
-#        use         glyph, ASCII, colour, meaning
-GLYPHS = {
-    "train": ("█", "#", "34", "training"),
-    "inference": ("▒", "+", "32", "inference"),
-    "vacating": ("◇", "!", "33", "inference, going home"),
-    "lent": ("○", "o", "36", "lent and free"),
-    "idle": ("·", ".", "2", "idle"),
-}
 _STATUS_EVERY = 5  # seconds, where lines are written
 _SENTENCES = 3
-_CHART_LINES = len(SERVING) + len(TRAINING) + 6 + 2 * _SENTENCES
 
 
-def make(out=sys.stdout):
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What a chart is made of. A look has `at`, `use` (what the glyph of each node shows) and `sentences`."""
+
+    groups: list  # of names of nodes
+    glyphs: dict  # use: (glyph, ASCII, colour, meaning)
+    status: collections.abc.Callable  # of a look: (label, what holds now) for each line of it
+    status_lines: int
+
+    @property
+    def lines(self):
+        return sum(len(group) + 1 for group in self.groups) + 2 + self.status_lines + 2 * _SENTENCES
+
+    @property
+    def label(self):
+        """How wide the nodes' names are."""
+        return max(4, *(len(node) for group in self.groups for node in group))
+
+
+def make(scenes, out=sys.stdout):
     """The view that fits where the output goes."""
     size = shutil.get_terminal_size((80, 24))
-    fits = size.columns >= 60 and size.lines > _CHART_LINES
+    fits = size.columns >= 60 and size.lines > max(scene.lines for scene in scenes)
     return Chart(out) if out.isatty() and fits and os.environ.get("TERM") != "dumb" else Lines(out)
 
 
@@ -36,41 +44,33 @@ def clock(seconds):
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def waiting(seen):
-    return f"waiting: training {seen.waiting['training']}, batches {seen.waiting['batch']}"
-
-
-def chat(seen):
-    """The service in one line of at most 79 columns."""
-    now = seen.chat
-    took = "" if now.p95 is None else f", p95 {now.p95:.2f} s"
-    lost = f", {now.lost} LOST" if now.lost else ""
-    replicas = "1 replica" if now.ready == 1 else f"{now.ready} replicas"
-    return f"{replicas} ready, {now.rate:.0f} requests/s{took}, {now.waiting} waiting{lost}"
-
-
 class Lines:
     """A line for each event, and one with the state every few seconds."""
 
     def __init__(self, out):
-        self._out, self._due = out, 0.0
+        self._out, self._due, self._scene = out, 0.0, None
 
     def stage(self, text):
         print(text, file=self._out, flush=True)
 
-    def begin(self, number, of, arm, day):
-        self._due = 0.0
-        self.stage(f"\n{number} of {of}: {arm}, {ABOUT[arm]}; a day of {day} s")
+    def say(self, text):
+        """Something that stays."""
+        self.stage(f"\n{text}")
+
+    def begin(self, scene, title, about, seconds):
+        self._due, self._scene = 0.0, scene
+        self.stage(f"\n{title}, {about}; about {seconds:.0f} s")
 
     def show(self, seen):
         for event, text in seen.sentences:
             self.stage(f"{clock(seen.at):>5}  {event:<8} {text}")
         if seen.at >= self._due:
             self._due = seen.at + _STATUS_EVERY
-            row = "".join(GLYPHS[seen.use[node]][1] for node in SERVING)
-            row += " " + "".join(GLYPHS[seen.use[node]][1] for node in TRAINING)
-            self.stage(f"{clock(seen.at):>5}  nodes    {row}  {waiting(seen)}")
-            self.stage(f"{clock(seen.at):>5}  {NAME:<8} {chat(seen)}")
+            row = " ".join("".join(self._scene.glyphs[seen.use[node]][1] for node in group)
+                           for group in self._scene.groups)
+            for label, text in self._scene.status(seen):
+                text = text if label else f"{row}  {text}"
+                self.stage(f"{clock(seen.at):>5}  {label or 'nodes':<8} {text}")
 
     def end(self):
         pass
@@ -80,13 +80,13 @@ class Lines:
 
 
 class Chart:
-    """A row a node, a column a slice of the day; the finished chart of an arm stays above."""
+    """A row a node, a column a slice of the time; the finished chart stays above."""
 
     def __init__(self, out):
         self._out, self._drawn, self._history, self._sentences = out, 0, [], []
         self._unicode = "utf" in (out.encoding or "").lower()
         self._saved = None
-        self._title, self._day, self._stage = "", 1, ""
+        self._scene, self._title, self._length = None, "", 1
         try:
             self._saved = termios.tcgetattr(0)
             quiet = termios.tcgetattr(0)
@@ -101,10 +101,15 @@ class Chart:
         """One passing line, such as a step of the lab's start."""
         self._draw([self._cut(text)])
 
-    def begin(self, number, of, arm, day):
+    def say(self, text):
+        """Something that stays."""
         self._clear()
-        self._history, self._sentences, self._day = [], [], day
-        self._title = f"{number} of {of}  {arm}: {ABOUT[arm]}"
+        self._write(text + "\n\n")
+
+    def begin(self, scene, title, about, seconds):
+        self._clear()
+        self._history, self._sentences, self._length = [], [], seconds
+        self._scene, self._title = scene, f"{title}: {about}"
 
     def show(self, seen):
         self._history.append(seen)
@@ -115,7 +120,7 @@ class Chart:
         """Lets the chart stay where it is, without what held at the last look only."""
         if self._history:
             lines = self._chart(self._history[-1])
-            self._draw(lines[:len(lines) - 2 - 2 * _SENTENCES])
+            self._draw(lines[:len(lines) - self._scene.status_lines - 2 * _SENTENCES])
         self._write("\n")
         self._drawn, self._history = 0, []
 
@@ -133,25 +138,27 @@ class Chart:
 
     def _chart(self, seen):
         width = shutil.get_terminal_size((80, 24)).columns - 1
-        room = width - 6
-        span = max(self._day, seen.at)
+        label = self._scene.label
+        room = width - label - 2
+        span = max(self._length, seen.at)
         cells = [None] * room
         for look in self._history:
             cells[min(room - 1, int(look.at / span * room))] = look
         last = min(room - 1, int(seen.at / span * room))
         for index in range(1, last + 1):
             cells[index] = cells[index] or cells[index - 1]
-        past = f"{clock(seen.at)} of {clock(self._day)}"
-        if seen.at > self._day:
+        past = f"{clock(seen.at)} of {clock(self._length)}"
+        if seen.at > self._length:
             past = f"{clock(seen.at)}, finishing"
         title = self._cut(self._title, width - len(past) - 2)
         lines = [title + past.rjust(width - len(title)), ""]
-        for group in (SERVING, TRAINING):
+        for group in self._scene.groups:
             for node in group:
-                lines.append(f" {node:<4} " + self._strip(node, cells))
+                lines.append(f" {node:<{label}} " + self._strip(node, cells))
             lines.append("")
         lines[-1] = self._legend()
-        lines += [f" {waiting(seen)}", self._cut(f" {NAME}: {chat(seen)}", width)]
+        lines += [self._cut(f" {name}: {text}" if name else f" {text}", width)
+                  for name, text in self._scene.status(seen)]
         said = []
         for at, _, text in reversed(self._sentences[-_SENTENCES:]):
             wrapped = textwrap.wrap(f"{clock(at)} {text}", width - 2, subsequent_indent="     ",
@@ -165,17 +172,17 @@ class Chart:
         for look in cells:
             use = look.use[node] if look else None
             if use != before:
-                text += "\x1b[0m" + (f"\x1b[{GLYPHS[use][2]}m" if use else "")
+                text += "\x1b[0m" + (f"\x1b[{self._scene.glyphs[use][2]}m" if use else "")
                 before = use
             text += self._glyph(use) if use else " "
         return text + "\x1b[0m"
 
     def _glyph(self, use):
-        return GLYPHS[use][0 if self._unicode else 1]
+        return self._scene.glyphs[use][0 if self._unicode else 1]
 
     def _legend(self):
         return " " + "  ".join(f"\x1b[{colour}m{self._glyph(use)}\x1b[0m {meaning}"
-                               for use, (_, _, colour, meaning) in GLYPHS.items())
+                               for use, (_, _, colour, meaning) in self._scene.glyphs.items())
 
     @staticmethod
     def _cut(text, width=None):

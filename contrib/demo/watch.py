@@ -6,12 +6,21 @@ import json
 
 from weirlab import expand
 
-from service import is_replica
+from live import Scene
+from service import NAME, is_replica
 from workload import SERVING_NODES, TRAINING_NODES
 
 TRAINING = [f"t{number}" for number in range(1, TRAINING_NODES + 1)]
 SERVING = [f"i{number}" for number in range(1, SERVING_NODES + 1)]
 _SERVICE_STEPS = ("submit_replica", "drain_replica", "end_replica")
+#        use         glyph, ASCII, colour, meaning
+_GLYPHS = {
+    "train": ("█", "#", "34", "training"),
+    "inference": ("▒", "+", "32", "inference"),
+    "vacating": ("◇", "!", "33", "inference, going home"),
+    "lent": ("○", "o", "36", "lent and free"),
+    "idle": ("·", ".", "2", "idle"),
+}
 
 
 @dataclasses.dataclass
@@ -35,6 +44,22 @@ class Seen:
     unfinished: set  # job ids, replicas included
     chat: Chat
     sentences: list  # new since the last look
+
+
+def _chat(now):
+    """The service in one line of at most 79 columns."""
+    took = "" if now.p95 is None else f", p95 {now.p95:.2f} s"
+    lost = f", {now.lost} LOST" if now.lost else ""
+    replicas = "1 replica" if now.ready == 1 else f"{now.ready} replicas"
+    return f"{replicas} ready, {now.rate:.0f} requests/s{took}, {now.waiting} waiting{lost}"
+
+
+def _status(seen):
+    waiting = f"waiting: training {seen.waiting['training']}, batches {seen.waiting['batch']}"
+    return [("", waiting), (NAME, _chat(seen.chat))]
+
+
+SCENE = Scene([SERVING, TRAINING], _GLYPHS, _status, 2)
 
 
 class Journal:

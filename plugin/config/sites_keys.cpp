@@ -126,6 +126,7 @@ Entry read_site(const std::string& name, const Value& value) {
              keep(v.as("a duration", read), site.latency);
          }},
         {"max_remote_wait", [&](const Value& v) { read_seconds(v, site.max_remote_wait); }},
+        {"overtime", [&](const Value& v) { read_seconds(v, site.overtime); }},
         {"max_jobs", [&](const Value& v) { read_number_within(v, 1, kMostJobs, site.max_jobs); }},
     });
     for (const std::string_view key : {"gateway", "rest", "files", "users", "price"}) value.require(key);

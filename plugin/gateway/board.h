@@ -49,8 +49,10 @@ struct Live {
     std::shared_ptr<const Luggage> luggage;
     LocalJob local;  // as it was when the relay came
     std::array<Stream, 2> streams;
+    std::int64_t egress = 0;                // bytes that came from the site
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
+    bool lost = false;                      // and there was no room for all of the output
     bool clean = false;                     // nothing of it is left at the site
     bool pinned = false;                    // a job that lost its node waits for this site alone
     std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
@@ -61,19 +63,29 @@ struct Live {
     Clock::time_point next_ask{};   // the site is left alone with this copy until then
     Clock::time_point next_move{};  // files are left alone until then
     bool moving = false;            // a mover works on it
+    std::set<std::string> brought;  // files that are back
+    std::set<std::string> told;     // troubles with its files that its user knows, without their figures
+};
+
+// A trouble that is met again and again while it lasts; once nobody meets it any more it is not told.
+struct Complaint {
+    std::string text;
+    Clock::time_point at{};
 };
 
 // How a site stands, for the controller and for people.
 struct SiteState {
     bool reachable = false;
     std::string problem;
+    std::map<std::string, Complaint> accounts;  // those that it does not let in, and why
+    Complaint files;                            // why no file moves to or from it
     Time at{};
     std::chrono::microseconds round_trip{};
     std::string api;
     std::vector<SiteRoom> rooms;
     std::int64_t bytes_per_second = 0;
     std::deque<Clock::time_point> failures;  // of the last ten minutes
-    std::deque<Duration> waits;              // of the copies that started last
+    std::deque<Duration> waits;              // of the copies that started last, or were taken back
 };
 
 // All that the threads of a gateway share, behind one lock. Who works on a copy takes what he needs, works

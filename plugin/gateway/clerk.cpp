@@ -50,7 +50,8 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
                           std::string& user) const {
     const std::string which = "job " + std::to_string(job.id);
     if (job.state == LocalState::kGone || job.uid != guest.uid) return failure(which + " is not yours");
-    if (const auto why = unsendable(job); !why.empty()) return failure(which + " cannot be sent: " + why);
+    if (const auto why = unsendable(job, guest.luggage->environment); !why.empty())
+        return failure(which + " cannot be sent: " + why);
     for (const policies::Site& one : sites_) {
         const bool all = std::ranges::all_of(
             job.nodes, [&](const std::string& node) { return std::ranges::binary_search(one.nodes, node); });
@@ -83,6 +84,11 @@ bool Clerk::serve(const Guest& guest) {
         spdlog::warn("{}; its relay waits", job.error().message);
         return false;
     }
+    if (job->uid != guest.uid) {
+        spdlog::warn("refused: uid {} asks for job {}", guest.uid, id);
+        refuse(guest.connection, "job " + std::to_string(id) + " is not yours; nothing of it was run");
+        return true;
+    }
     // This relay is of a run that is over, its slurmd perhaps lost; what becomes of the copy is not for it to
     // say.
     if (job->state == LocalState::kPending || job->state == LocalState::kRequeueing) return true;
@@ -107,10 +113,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     const bool taken_up = goes_on(job, site.name);
     const std::scoped_lock hold(board_.lock());
     if (const Record* known = board_.records().find(job.id)) {
-        if (taken_up) {
-            attach(guest, job, *known);
-            return true;
-        }
+        if (taken_up) return attach(guest, job, *known);
         // Something of before is still at a site: one copy at a time.
         if (!known->ended()) {
             withdraw(job.id, same_job(*known, job) ? Withdrawal::kRequeued : Withdrawal::kCancelled);
@@ -127,6 +130,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.run.remote_user = site.users.at(user);
     record.run.gpus = job.gpus.empty() ? 0 : job.gpus.front() * job.node_count;
     record.run.gpu_type = job.gpu_type;
+    record.run.account = job.account;
     record.site = site.name;
     record.uid = job.uid;
     // A relay that was served before, by a gateway that has lost its ledger, knows its copy's name.
@@ -152,12 +156,11 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     if (!guest.asks.value("one_output", true)) record.errors = record.directory;
     name_copy(record, record.name);
     board_.lives().erase(job.id);
-    attach(guest, job, record);
-    return true;
+    return attach(guest, job, record);
 }
 
-// Under the lock.
-void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
+// Under the lock. Whether its record could be written: without one nothing is done for a job.
+bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     Live& live = board_.live(job.id);
     const bool again = guest.asks.value("again", false);
     const bool append = guest.asks.value("append", false);
@@ -176,7 +179,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         record.fetched = false;
         record.run.stage = RunStage::kFetching;
     }
-    if (!board_.put(record)) return;
+    if (!board_.put(record)) return false;
     live.connection = guest.connection;
     live.heard = Clock::now();
     live.luggage = guest.luggage;
@@ -191,6 +194,7 @@ void Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
     if (!record.run.said.empty() && !again) board_.post(job.id, {{"do", "say"}, {"text", record.run.said}});
     for (const auto number : guest.asks.value("signals", std::vector<int>()))
         counter_.alarms.push_back({job.id, number});
+    return true;
 }
 
 }  // namespace weir::gateway

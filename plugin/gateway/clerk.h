@@ -18,6 +18,7 @@ struct Guest {
     std::uint32_t uid = 0;  // as the kernel tells
     nlohmann::json asks;
     std::shared_ptr<const Luggage> luggage;
+    Clock::time_point next{};  // where it could not be served at once
 };
 
 // A signal that a relay got.
@@ -59,9 +60,10 @@ class Clerk {
     Result<void> check(const Guest& guest, const LocalJob& job, const policies::Site*& site,
                        std::string& user) const;
     bool admit(const Guest& guest, const LocalJob& job, const policies::Site& site, const std::string& user);
-    void attach(const Guest& guest, const LocalJob& job, Record record);
+    bool attach(const Guest& guest, const LocalJob& job, Record record);
     void refuse(std::uint64_t connection, const std::string& why);
     bool heed(const Alarm& alarm);
+    void pass_on(const Alarm& alarm);
     void look_after(std::uint32_t job);
     void settle(const Record& record, const LocalJob& job);
     void withdraw(std::uint32_t job, Withdrawal why);

@@ -7,6 +7,7 @@
 
 #include "plugin/gateway/clerk.h"
 #include "plugin/slurm/command.h"
+#include "plugin/spank/signals.h"
 
 namespace weir::gateway {
 namespace {
@@ -18,6 +19,7 @@ constexpr seconds kSeldom{30};    // of one with a relay, which may be of a run 
 constexpr seconds kSilence{12};   // of a relay, before its job is looked at
 constexpr seconds kGrace{10};     // for relays to come back after the gateway's start
 constexpr seconds kTimeOut{120};  // for Slurm to end a job whose copy ran out of time
+constexpr std::chrono::milliseconds kServeAgain{1000};
 
 }  // namespace
 
@@ -32,7 +34,7 @@ bool same_job(const Record& record, const LocalJob& job) {
 bool Clerk::heed(const Alarm& alarm) {
     if (alarm.number != SIGTERM) {
         const std::scoped_lock hold(board_.lock());
-        board_.live(alarm.job).signals.insert(alarm.number);
+        pass_on(alarm);
         return true;
     }
     const auto job = look_up(alarm.job);
@@ -41,7 +43,7 @@ bool Clerk::heed(const Alarm& alarm) {
     switch (job->state) {
     case LocalState::kRunning:
     case LocalState::kSuspended:
-        board_.live(alarm.job).signals.insert(alarm.number);
+        pass_on(alarm);
         break;
     case LocalState::kRequeueing:
         withdraw(alarm.job, Withdrawal::kRequeued);
@@ -54,6 +56,21 @@ bool Clerk::heed(const Alarm& alarm) {
         withdraw(alarm.job, Withdrawal::kCancelled);
     }
     return true;
+}
+
+// Under the lock. Nobody gets what comes before the script runs: kept for later it would meet a script that
+// has just begun.
+void Clerk::pass_on(const Alarm& alarm) {
+    const Record* known = board_.records().find(alarm.job);
+    if (known == nullptr) return;
+    if (known->run.stage == RunStage::kRunning) {
+        board_.live(alarm.job).signals.insert(alarm.number);
+        return;
+    }
+    Record record = *known;
+    if (record.run.stage < RunStage::kRunning)
+        board_.say(record, spank::signal_name(alarm.number) + " is not passed on: it does not run at " +
+                               record.site + " yet");
 }
 
 // Under the lock.
@@ -195,7 +212,8 @@ void Clerk::tell_ends() {
             board_.post(job, {{"do", "done"},
                               {"exit", record.outcome->exit_code},
                               {"signal", record.outcome->signal},
-                              {"said", record.outcome->said}});
+                              {"said", record.outcome->said},
+                              {"left", "at " + record.site + " in " + record.output}});
         }
     }
     for (const Record& record : timed_out) let_time_out(record);
@@ -235,8 +253,11 @@ void Clerk::round() {
         }
     }
     std::deque<Guest> again;
-    for (const Guest& guest : guests)
-        if (!serve(guest)) again.push_back(guest);
+    for (Guest& guest : guests) {
+        if (Clock::now() >= guest.next && serve(guest)) continue;
+        if (Clock::now() >= guest.next) guest.next = Clock::now() + kServeAgain;
+        again.push_back(guest);
+    }
     std::deque<Alarm> unheeded;
     for (const Alarm& alarm : alarms)
         if (!heed(alarm)) unheeded.push_back(alarm);

@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kListener = 1;
 constexpr std::uint64_t kBell = 2;
 constexpr std::size_t kMostVisitors = 20'000;
+constexpr std::size_t kMostOfOne = 5'000;        // of one user, that others find room
 constexpr std::int64_t kMostLuggage = 16 << 20;  // bytes of script, and of environment
 constexpr int kWait = 1000;                      // ms
 
@@ -29,11 +30,16 @@ bool watch(int poll, int descriptor, std::uint64_t number, std::uint32_t events,
     return ::epoll_ctl(poll, how, descriptor, &event) == 0;
 }
 
-// All of a regular file or one without a name that a relay handed over. Others could make this thread wait.
+// Reading and writing others could make a thread wait for ever.
+bool regular(int file) {
+    struct stat info {};
+    return ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// All of a file that a relay handed over.
 Result<std::string> contents(int file) {
     struct stat info {};
-    if (::fstat(file, &info) != 0 || !S_ISREG(info.st_mode))
-        return failure("what was handed over is no file");
+    if (::fstat(file, &info) != 0) return failure("what was handed over is no file");
     if (info.st_size > kMostLuggage) return failure("script or environment is larger than 16 MiB");
     std::string text(static_cast<std::size_t>(info.st_size), '\0');
     std::size_t done = 0;
@@ -85,13 +91,19 @@ void Desk::run(const std::atomic<bool>& stopping) {
     }
 }
 
+bool Desk::crowds(std::uint32_t uid) const {
+    const auto theirs = [uid](const auto& entry) { return entry.second.uid == uid; };
+    return visitors_.size() >= kMostOfOne &&
+           std::ranges::count_if(visitors_, theirs) >= static_cast<std::ptrdiff_t>(kMostOfOne);
+}
+
 void Desk::let_in() {
     while (true) {
         Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) return;
         Channel channel(std::move(socket));
         const auto uid = channel.peer();
-        if (!uid || visitors_.size() >= kMostVisitors) continue;
+        if (!uid || visitors_.size() >= kMostVisitors || crowds(*uid)) continue;
         const std::uint64_t number = ++last_;
         if (!watch(poll_.get(), channel.descriptor(), number, EPOLLIN, EPOLL_CTL_ADD)) continue;
         visitors_.emplace(number, Visitor{std::move(channel), *uid, 0, {}, false});
@@ -124,6 +136,8 @@ Live* Desk::served(std::uint64_t number, const Visitor& visitor) {
 
 void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
     const std::string kind = message.kind();
+    if (!std::ranges::all_of(message.files, [](const Descriptor& file) { return regular(file.get()); }))
+        throw std::runtime_error("what was handed over is no file");
     if (kind == "run") {
         if (message.files.size() != 2) throw std::runtime_error("no script and no environment");
         auto script = contents(message.files[0].get());
@@ -145,7 +159,9 @@ void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
         live->streams.at(index).written = message.what.at("offset").get<std::int64_t>();
     } else if (kind == "signal") {
         counter_.alarms.push_back({visitor.job, message.what.at("number").get<int>()});
-    } else if (kind != "alive" && kind != "bye") {
+    } else if (kind == "bye") {
+        live->lost = message.what.value("missing", std::int64_t{0}) > 0;
+    } else if (kind != "alive") {
         auto& answers = board_.answers()[visitor.job];
         if (answers.size() < 8) answers.push_back(std::move(message));
         board_.answered().notify_all();

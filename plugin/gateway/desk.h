@@ -34,6 +34,7 @@ class Desk {
           bell_(std::move(bell)),
           board_(board),
           counter_(counter) {}
+    bool crowds(std::uint32_t uid) const;
     void let_in();
     void listen_to(std::uint64_t number);
     void take(std::uint64_t number, Visitor& visitor, Message message);

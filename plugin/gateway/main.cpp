@@ -62,6 +62,14 @@ void keep_to_itself() {
     ::prctl(PR_SET_DUMPABLE, 0);
 }
 
+// As many open files as it may have: each job is a connection.
+void make_room() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 // Calls `round` again and again in a thread of its own, at once where it says that it found something to do.
 // It ends with the process: what is under way is not waited for, the next one takes it up.
 template <class Round>
@@ -179,6 +187,7 @@ int main(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
 
     keep_to_itself();
+    make_room();
     spdlog::set_default_logger(spdlog::stderr_logger_mt("weir-gateway"));
     spdlog::set_pattern("[%Y-%m-%dT%H:%M:%S.%e] %l: %v");
     spdlog::set_level(spdlog::level::from_str(options.log_level));

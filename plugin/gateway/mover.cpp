@@ -16,6 +16,7 @@ constexpr std::int64_t kChunk = 256 << 10;  // of output at a time
 constexpr milliseconds kFirstPause{500};    // between two looks for more output
 constexpr milliseconds kLongestPause{10'000};
 constexpr seconds kTroubleRest{2};
+constexpr seconds kFullRest{5};
 constexpr seconds kAnswerPatience{60};  // for a relay, which may wait for a full disk
 constexpr seconds kSayEvery{10};
 constexpr int kDeepest = 64;  // folders in each other
@@ -23,6 +24,12 @@ constexpr int kQuietEnd = 3;  // looks without news after which the output of a 
 
 milliseconds pause_after(int quiet) {
     return std::min(kLongestPause, kFirstPause * (1 << std::min(quiet, 5)));
+}
+
+// The same trouble has other figures each time.
+std::string without_figures(std::string text) {
+    std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+    return text;
 }
 
 bool worth_trying_again(const Error& error) {
@@ -88,7 +95,15 @@ std::optional<Mover::Task> Mover::take() {
     }
     if (best == nullptr) return std::nullopt;
     of_best->moving = true;
-    return Task{*best, of_best->streams, of_best->connection != 0};
+    return Task{*best, of_best->streams, of_best->brought, of_best->connection != 0, of_best->lost};
+}
+
+// Whether nobody has taken the copy back since the task was taken.
+bool Mover::still_wanted(const Task& task) {
+    const std::scoped_lock hold(board_.lock());
+    const Record* current = board_.records().find(task.record.run.job.value);
+    return current != nullptr && current->name == task.record.name &&
+           current->withdrawal == task.record.withdrawal;
 }
 
 void Mover::put_back(std::uint32_t job, milliseconds rest) {
@@ -114,7 +129,7 @@ bool Mover::round() {
     default:
         if (bring_output(*task) && task->record.run.stage == RunStage::kFetching) {
             if (!quick_) stage_out(*task);
-            rest = kFirstPause;
+            rest = task->record.fetched ? kFirstPause : milliseconds(kFullRest);
         } else {
             const auto least = std::min(task->streams[0].quiet, task->streams[1].quiet);
             rest = task->record.run.stage == RunStage::kFetching ? milliseconds(50) : pause_after(least);
@@ -136,12 +151,21 @@ net::Sftp& Mover::sftp(const std::string& account) {
 void Mover::tell_trouble(Task& task, const Error& error) {
     const std::scoped_lock hold(board_.lock());
     const Record* current = board_.records().find(task.record.run.job.value);
-    SiteState& state = board_.site(site_.site);
-    state.problem = error.message;
-    if (current == nullptr || current->run.said == error.message) return;
+    // A full disk at home is no trouble of the site's.
+    if (error.code != net::kSftpFull) board_.site(site_.site).files = {error.message, Clock::now()};
+    if (current == nullptr ||
+        !board_.live(current->run.job.value).told.insert(without_figures(error.message)).second)
+        return;
     Record changed = *current;
     board_.say(changed, error.message);
     board_.put(changed);
+}
+
+// Files of that copy move, or do so again.
+void Mover::moves(const Task& task) {
+    const std::scoped_lock hold(board_.lock());
+    board_.site(site_.site).files = {};
+    board_.live(task.record.run.job.value).told.clear();
 }
 
 // Asks a copy's relay and waits for its answer.
@@ -183,15 +207,18 @@ Result<bool> Mover::send_one(Task& task, Message& offer) {
     auto sent = sftp(task.record.run.remote_user)
                     .send(offer.files[0].get(), task.record.directory + "/" + name, true,
                           offer.what.value("executable", false), [&](std::int64_t moved) {
-                              if (Clock::now() - last < kSayEvery) return;
+                              if (!still_wanted(task)) return false;
+                              if (Clock::now() - last < kSayEvery) return true;
                               last = Clock::now();
                               const std::scoped_lock hold(board_.lock());
                               board_.post(task.record.run.job.value,
                                           {{"do", "say"},
                                            {"text", name + ": " + std::to_string(moved >> 20) + " of " +
                                                         std::to_string(size >> 20) + " MiB sent"}});
+                              return true;
                           });
     if (!sent) return tl::make_unexpected(sent.error());
+    moves(task);
     const auto took = std::chrono::duration<double>(Clock::now() - began).count();
     if (size > (1 << 20) && took > 0) {
         const std::scoped_lock hold(board_.lock());
@@ -205,6 +232,7 @@ void Mover::stage_in(Task& task) {
     auto offer = ask(task, {{"do", "first_in"}});
     while (offer) {
         auto sent = send_one(task, *offer);
+        if (!sent && sent.error().code == net::kSftpStopped) return;
         if (!sent && worth_trying_again(sent.error())) return tell_trouble(task, sent.error());
         if (!sent)
             return change(task, [&](Record& it) {
@@ -228,7 +256,9 @@ bool Mover::bring(Task& task, int number) {
         stream.quiet = kQuietEnd;
     } else if (stream.written == stream.read) {
         auto piece = sftp(task.record.run.remote_user).read(path, stream.read, kChunk);
-        if (!piece && piece.error().code != net::kSftpNoFile) {
+        const bool moved = piece || piece.error().code == net::kSftpNoFile;
+        if (moved) moves(task);
+        if (!moved) {
             tell_trouble(task, piece.error());
             stream.quiet = std::max(stream.quiet, kQuietEnd);
         } else if (!piece || piece->empty()) {
@@ -236,6 +266,7 @@ bool Mover::bring(Task& task, int number) {
             stream.at_end = over && stream.quiet >= kQuietEnd;
         } else {
             stream.quiet = 0;
+            count(task, static_cast<std::int64_t>(piece->size()));
             const std::scoped_lock hold(board_.lock());
             for (std::size_t at = 0; at < piece->size(); at += kMostBytes) {
                 const std::string part = piece->substr(at, kMostBytes);
@@ -263,19 +294,34 @@ bool Mover::bring_output(Task& task) {
     return first && second;
 }
 
+// What came from the site is charged for once it is over.
+void Mover::count(const Task& task, std::int64_t bytes) {
+    const std::scoped_lock hold(board_.lock());
+    board_.live(task.record.run.job.value).egress += std::max(std::int64_t{0}, bytes);
+}
+
 Result<void> Mover::bring_file(Task& task, const std::string& name, bool executable) {
+    if (task.brought.contains(name)) return {};
+    const auto refused = [](const Message& answer, const std::string& text) {
+        return failure(answer.what.value("text", text),
+                       answer.what.value("full", false) ? net::kSftpFull : 0);
+    };
     auto opened = ask(task, {{"do", "create"}, {"name", name}, {"executable", executable}});
     if (!opened) return tl::make_unexpected(opened.error());
     if (opened->kind() != "created" || opened->files.size() != 1)
-        return failure(opened->what.value("text", name + " cannot be made"));
+        return refused(*opened, name + " cannot be made");
     const int file = opened->files[0].get();
+    const auto have = opened->what.value("have", std::int64_t{0});
     auto fetched = sftp(task.record.run.remote_user)
-                       .fetch(task.record.directory + "/" + name, file,
-                              opened->what.value("have", std::int64_t{0}), [](std::int64_t) {});
+                       .fetch(task.record.directory + "/" + name, file, have,
+                              [&](std::int64_t) { return still_wanted(task); });
+    count(task, ::lseek(file, 0, SEEK_END) - have);
     if (!fetched) return fetched;
     auto closed = ask(task, {{"do", "close"}});
     if (!closed) return tl::make_unexpected(closed.error());
-    if (closed->kind() != "closed") return failure(closed->what.value("text", name + " cannot be finished"));
+    if (closed->kind() != "closed") return refused(*closed, name + " cannot be finished");
+    const std::scoped_lock hold(board_.lock());
+    board_.live(task.record.run.job.value).brought.insert(name);
     return {};
 }
 
@@ -304,11 +350,12 @@ Result<void> Mover::bring_path(Task& task, const std::string& path) {
             if (entry.name == last)
                 return entry.kind == net::SftpEntry::Kind::kFolder ? bring_tree(task, path, 0)
                                                                    : bring_file(task, path, entry.executable);
-    return failure(path + ": the job has left no such file at " + site_.site);
+    return failure(path + ": the job has left no such file at " + site_.site, net::kSftpNoFile);
 }
 
 void Mover::stage_out(Task& task) {
     std::string missing;
+    bool kept = false;
     for (std::string path : task.record.withdrawal == Withdrawal::kNone && task.attached
                                 ? task.record.stage_out
                                 : std::vector<std::string>()) {
@@ -316,11 +363,17 @@ void Mover::stage_out(Task& task) {
         while (path.ends_with('/')) path.pop_back();
         if (!stays_inside(path)) continue;
         auto done = bring_path(task, path);
+        if (!done && done.error().code == net::kSftpStopped) return;
         if (!done && worth_trying_again(done.error())) return tell_trouble(task, done.error());
-        if (!done) missing = done.error().message;
+        if (done) continue;
+        missing += (missing.empty() ? "" : "; ") + done.error().message;
+        kept = kept || done.error().code != net::kSftpNoFile;
     }
+    if (kept) missing += "; it is left at " + site_.site + " in " + task.record.directory;
     change(task, [&](Record& it) {
         it.fetched = true;
+        it.run.brought = Bytes{board_.live(it.run.job.value).egress};
+        it.kept = kept;
         if (!missing.empty()) board_.say(it, missing);
     });
 }
@@ -328,16 +381,19 @@ void Mover::stage_out(Task& task) {
 // Takes away what the copy has left at the site.
 void Mover::clean(Task& task) {
     bool done = true;
-    for (const std::string& path : {task.record.directory, task.record.output, task.record.errors}) {
-        if (path.empty() || (!task.record.run.asked && task.record.stage_in.empty())) continue;
+    const Record& record = task.record;
+    const bool has_been_there = record.run.asked || !record.stage_in.empty();
+    for (const std::string& path : {record.directory, record.output, record.errors}) {
+        const bool kept = path == record.directory ? record.kept : task.lost;
+        if (path.empty() || kept || !has_been_there) continue;
         auto removed = sftp(task.record.run.remote_user).remove(path);
         if (!removed) {
-            spdlog::warn("job {}: {}", task.record.run.label, removed.error().message);
+            spdlog::warn("job {}: {}", record.run.label, removed.error().message);
             done = !worth_trying_again(removed.error()) && done;
         }
     }
     const std::scoped_lock hold(board_.lock());
-    board_.live(task.record.run.job.value).clean = done;
+    board_.live(record.run.job.value).clean = done;
 }
 
 }  // namespace weir::gateway

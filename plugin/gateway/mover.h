@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <map>
+#include <set>
 #include <string>
 
 #include "plugin/config/site.h"
@@ -25,10 +26,13 @@ class Mover {
     struct Task {
         Record record;
         std::array<Stream, 2> streams;
+        std::set<std::string> brought;
         bool attached = false;
+        bool lost = false;
     };
     std::optional<Task> take();
     bool wanted(const Record& record, const Live& live) const;
+    bool still_wanted(const Task& task);
     void put_back(std::uint32_t job, std::chrono::milliseconds rest);
 
     void stage_in(Task& task);
@@ -36,6 +40,7 @@ class Mover {
     bool bring_output(Task& task);
     bool bring(Task& task, int stream);
     void stage_out(Task& task);
+    void count(const Task& task, std::int64_t bytes);
     Result<void> bring_file(Task& task, const std::string& name, bool executable);
     Result<void> bring_tree(Task& task, const std::string& name, int depth);
     Result<void> bring_path(Task& task, const std::string& path);
@@ -43,6 +48,7 @@ class Mover {
     Result<Message> ask(Task& task, const nlohmann::json& question);
     net::Sftp& sftp(const std::string& account);
     void tell_trouble(Task& task, const Error& error);
+    void moves(const Task& task);
     template <class Change>
     void change(Task& task, Change apply);
 

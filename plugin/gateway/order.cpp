@@ -3,10 +3,30 @@
 
 #include <algorithm>
 
-namespace weir::gateway {
+#include "plugin/job_submit/token.h"
 
-std::string unsendable(const LocalJob& job) {
+namespace weir::gateway {
+namespace {
+
+// Whether a block of NAME=VALUE, each ended by a zero byte, has that one.
+bool holds(const std::string& environment, const std::string& entry) {
+    return ('\0' + environment).find('\0' + entry + '\0') != std::string::npos;
+}
+
+// What sbatch --signal says for the steps. What it says for the script reaches the relay, which passes it on.
+std::string warning_to_steps(const LocalJob& job) {
+    const auto said = job_submit::token::get(job.admin_comment, job_submit::token::kSignal);
+    return said && !said->starts_with("B:") ? *said : "";
+}
+
+}  // namespace
+
+std::string unsendable(const LocalJob& job, const std::string& environment) {
     if (!job.batch) return "it is no batch job";
+    if (!job.container.empty()) return "it runs in a container (--container)";
+    if (holds(environment, "SLURM_GET_USER_ENV=1"))
+        return "its user's login shell is to run where it starts (--get-user-env, or an --export without "
+               "ALL)";
     if (job.heterogeneous) return "it is a component of a heterogeneous job";
     if (job.time_limit.count() == 0) return "it has no time limit";
     if (job.node_count < 1) return "it has no node";
@@ -57,6 +77,7 @@ rest::Submission make_order(const Record& record, const LocalJob& job, const Lug
     order.gpu_type = job.gpu_type;
     order.gpus_per_node = job.gpus.empty() ? 0 : job.gpus.front();
     order.time_limit = job.time_limit;
+    order.signal = warning_to_steps(job);
     return order;
 }
 

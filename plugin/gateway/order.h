@@ -17,8 +17,8 @@ struct Luggage {
     std::string environment;  // NAME=VALUE, each ended by a zero byte
 };
 
-// Why a job cannot be sent as it is; empty if it can. `site` may be any.
-std::string unsendable(const LocalJob& job);
+// Why a job cannot be sent as it is; empty if it can.
+std::string unsendable(const LocalJob& job, const std::string& environment);
 
 // The order by which the site's Slurm runs a copy: as many nodes, tasks, CPUs, GPUs and as much memory and
 // time as the local job has.

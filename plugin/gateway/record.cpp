@@ -54,6 +54,8 @@ RemoteRun read_run(const json& from) {
     run.ended = when(from.at("ended"));
     run.gpus = from.at("gpus");
     run.gpu_type = from.at("gpu_type");
+    run.brought = Bytes{from.value("brought", std::int64_t{0})};
+    run.account = from.value("account", std::string());
     run.withdrawn = from.at("withdrawn");
     run.said = from.at("said");
     return run;
@@ -109,6 +111,8 @@ json to_json(const RemoteRun& run) {
                 {"ended", when(run.ended)},
                 {"gpus", run.gpus},
                 {"gpu_type", run.gpu_type},
+                {"brought", run.brought.value},
+                {"account", run.account},
                 {"withdrawn", run.withdrawn},
                 {"said", run.said}};
     if (run.sequence != 0) result["sequence"] = run.sequence;
@@ -128,6 +132,8 @@ json to_json(const Record& record) {
                 {"arguments", record.arguments},
                 {"stage_in", record.stage_in},
                 {"stage_out", record.stage_out},
+                {"doubted", record.doubted},
+                {"kept", record.kept},
                 {"staged", record.staged},
                 {"fetched", record.fetched},
                 {"delivered", {record.delivered[0], record.delivered[1]}},
@@ -158,6 +164,8 @@ Result<Record> read_record(const json& from) {
         record.arguments = from.at("arguments").get<std::vector<std::string>>();
         record.stage_in = from.at("stage_in").get<std::vector<std::string>>();
         record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
+        record.doubted = from.at("doubted");
+        record.kept = from.at("kept");
         record.staged = from.at("staged");
         record.fetched = from.at("fetched");
         record.delivered[0] = from.at("delivered").at(0);

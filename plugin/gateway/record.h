@@ -51,8 +51,10 @@ struct Record {
     std::vector<std::string> arguments;  // of the script
     std::vector<std::string> stage_in;
     std::vector<std::string> stage_out;
-    bool staged = false;                 // what goes there is there
-    bool fetched = false;                // what comes back is back
+    bool doubted = false;  // a submission by that name may be there beside the one that is known
+    bool kept = false;     // what has not come back is left at the site
+    bool staged = false;   // what goes there is there
+    bool fetched = false;  // what comes back is back
     std::int64_t delivered[2] = {0, 0};  // bytes of output and errors that the relay has written
     Withdrawal withdrawal = Withdrawal::kNone;
     std::optional<Outcome> outcome;

@@ -148,6 +148,9 @@ Result<void> Records::finish(Record& record) {
     last_sequence_ = done.run.sequence;
     finished_.emplace_back(done.site, done.run);
     if (finished_.size() > kKeptFinished) finished_.erase(finished_.begin());
+    // Its line is there, whether or not its file can be replaced now: it gets no other.
+    if (const auto known = records_.find(done.run.job.value); known != records_.end())
+        known->second.run.sequence = done.run.sequence;
     record = done;
     return put(record);
 }

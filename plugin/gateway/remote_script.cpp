@@ -85,11 +85,13 @@ std::string shell_word(const std::string& text) {
 std::string to_text(const RemoteScript& script) {
     const std::string end = "WEIR_" + script.nonce;
     std::string text = "#!/bin/sh\n";
+    // Where there is no room nothing must run: the signal of files that cannot grow tells the gateway why.
+    text += "full() { echo 'no room for the job'\\''s script here' >&2; kill -XFSZ $$; exit 1; }\n";
     text += "umask 077\nmkdir -p " + shell_word(script.directory) + " && cd " + shell_word(script.directory) +
-            " || exit 1\n";
-    text += "cat >.weir-script <<'" + end + "'\n" + script.script;
+            " || full\n";
+    text += "cat >.weir-script <<'" + end + "' || full\n" + script.script;
     if (!script.script.ends_with('\n')) text += '\n';
-    text += end + "\nchmod 700 .weir-script || exit 1\n";
+    text += end + "\nchmod 700 .weir-script || full\n";
     text += "USER=$(id -un) LOGNAME=$(id -un) SLURM_SUBMIT_DIR=$PWD\n";
     text += "eval \"HOME=~$USER\"\nexport USER LOGNAME HOME SLURM_SUBMIT_DIR\n";
     for (const auto& [name, value] : script.exported)

@@ -13,7 +13,9 @@ std::optional<Outcome> outcome_of(const rest::Job& job, const std::string& site)
     switch (job.state) {
     case State::kCompleted:
     case State::kFailed:
-        return Outcome{job.exit_code, job.signal, false, false, ""};
+        return Outcome{
+            job.exit_code, job.signal, false, false,
+            job.signal == SIGXFSZ ? "a file of it could not grow" + at + ": no room, or over a limit" : ""};
     case State::kTimeout:
         return Outcome{0, SIGTERM, true, false, "its time limit has ended it" + at};
     case State::kOutOfMemory:

@@ -9,6 +9,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostFinished = 1000;
+constexpr std::chrono::minutes kFresh{2};
 
 std::int64_t unix_time(Time time) {
     return time.time_since_epoch().count();
@@ -23,6 +24,19 @@ json rooms(const SiteState& state) {
                         {"gpu_type", room.gpu_type},
                         {"gpus", room.gpus}});
     return list;
+}
+
+// All that is wrong with it.
+std::string problems(const SiteState& state) {
+    std::string text = state.problem;
+    const auto add = [&](const Complaint& more) {
+        if (more.text.empty() || Clock::now() - more.at > kFresh || text.find(more.text) != std::string::npos)
+            return;
+        text += (text.empty() ? "" : "; ") + more.text;
+    };
+    for (const auto& [account, why] : state.accounts) add(why);
+    add(state.files);
+    return text;
 }
 
 // The middle one.
@@ -49,7 +63,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
         const SiteState& state = board.site(name);
         list.push_back({{"name", name},
                         {"reachable", state.reachable},
-                        {"problem", state.problem},
+                        {"problem", problems(state)},
                         {"at", unix_time(state.at)},
                         {"round_trip_us", state.round_trip.count()},
                         {"api", state.api},

@@ -3,10 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "plugin/gateway/remote_state.h"
 #include "plugin/gateway/site_worker.h"
+#include "plugin/spank/signals.h"
 
 namespace weir::gateway {
 namespace {
@@ -17,25 +17,14 @@ using std::chrono::seconds;
 constexpr milliseconds kLookEvery{1000};
 constexpr milliseconds kLookEveryOfMany{5000};
 constexpr std::size_t kMany = 64;  // copies of one account
-constexpr seconds kNoteAgain{5};   // how a copy ended, where the disk was full
+constexpr seconds kProbeSoon{2};
+constexpr seconds kNoteAgain{5};  // how a copy ended, where the disk was full
 constexpr seconds kRememberFailure{600};
 constexpr std::size_t kRememberWaits = 20;
+constexpr seconds kDoubt{240};  // after a second submission
 
-const char* signal_name(int number) {
-    switch (number) {
-    case SIGHUP:
-        return "HUP";
-    case SIGINT:
-        return "INT";
-    case SIGQUIT:
-        return "QUIT";
-    case SIGUSR1:
-        return "USR1";
-    case SIGUSR2:
-        return "USR2";
-    default:
-        return "TERM";
-    }
+bool lately_doubted(const Record& record) {
+    return record.doubted && record.attempted && now_in_seconds() - *record.attempted < kDoubt;
 }
 
 }  // namespace
@@ -47,7 +36,7 @@ void SiteWorker::pass_signals(Task& task) {
     if (!copy_of(task, *credentials)) return;
     for (const int number : task.live.signals) {
         if (!checked(task.record.run.remote_user,
-                     client_.cancel(*credentials, task.record.run.remote_id, signal_name(number))))
+                     client_.cancel(*credentials, task.record.run.remote_id, spank::signal_name(number))))
             return;
         const std::scoped_lock hold(board_.lock());
         board_.live(task.record.run.job.value).signals.erase(number);
@@ -56,35 +45,55 @@ void SiteWorker::pass_signals(Task& task) {
 
 // All copies that wait or run, asked for account by account.
 void SiteWorker::watch(std::vector<Task>& tasks) {
-    std::map<std::string, std::vector<Task*>> accounts;
+    std::map<std::pair<Clock::time_point, std::string>, std::vector<Task*>> accounts;
     for (Task& task : tasks) {
         if (task.record.withdrawal != Withdrawal::kNone) {
             change(task, [](Record& it) { it.run.stage = RunStage::kWithdrawing; });
             continue;
         }
         if (!task.live.signals.empty()) pass_signals(task);
-        accounts[task.record.run.remote_user].push_back(&task);
+        accounts[{last_failed(task.record.run.remote_user), task.record.run.remote_user}].push_back(&task);
     }
-    for (auto& [account, owned] : accounts) {
+    for (auto& [who_failed, owned] : accounts) {
+        const std::string& account = who_failed.second;
         if (Clock::now() < next_try_) return;
         auto credentials = who(account);
-        if (!credentials) return note(credentials.error());
+        if (!credentials) continue;
         std::vector<std::uint32_t> ids;
         ids.reserve(owned.size());
         for (const Task* task : owned) ids.push_back(task->record.run.remote_id);
         const auto states = checked(account, client_.states(*credentials, ids));
-        if (!states) continue;
+        if (!states) {
+            for (const Task* task : owned) later_each_time(*task);
+            continue;
+        }
         for (Task* task : owned) {
             const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
             const bool waiting = state != states->end() && state->state == rest::State::kPending;
-            const bool as_known =
-                state != states->end() && task->record.run.started && !rest::ended(state->state);
+            const bool as_known = state != states->end() && task->record.run.started &&
+                                  !rest::ended(state->state) && !lately_doubted(task->record);
             if (waiting)
                 waits(*task);
             else if (!as_known)
                 look(*task);
             later(*task, owned.size() > kMany ? kLookEveryOfMany : kLookEvery);
         }
+    }
+}
+
+// A submission that was made twice, the first time without an answer, may have come twice. The second one
+// waits for the end of the first (dependency=singleton), so that it has not run yet.
+void SiteWorker::drop_others(Task& task) {
+    auto credentials = who(task.record.run.remote_user);
+    if (!credentials) return;
+    const auto jobs = checked(task.record.run.remote_user, client_.jobs(*credentials));
+    if (!jobs) return;
+    for (const rest::Job& job : *jobs) {
+        if (job.name != task.record.name || job.id == task.record.run.remote_id || rest::ended(job.state))
+            continue;
+        spdlog::warn("job {}: {} has it twice, as {} and {}; the second is withdrawn", task.record.run.label,
+                     name(), task.record.run.remote_id, job.id);
+        static_cast<void>(checked(task.record.run.remote_user, client_.cancel(*credentials, job.id)));
     }
 }
 
@@ -99,13 +108,21 @@ rest::Answered<rest::Job> SiteWorker::copy_of(const Task& task, const rest::Cred
 }
 
 void SiteWorker::look(Task& task) {
+    if (task.record.doubted) drop_others(task);
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto job = copy_of(task, *credentials);
     if (job)
         seen(task, *job);
     else if (job.error().trouble == rest::Trouble::kNotFound)
         lost(task);
+}
+
+// Under the lock.
+void SiteWorker::note_wait(Duration wait) {
+    SiteState& state = board_.site(name());
+    state.waits.push_back(wait);
+    if (state.waits.size() > kRememberWaits) state.waits.pop_front();
 }
 
 // A copy that waits there for too long comes back, if its local job may be requeued.
@@ -118,6 +135,7 @@ void SiteWorker::waits(Task& task) {
     if (now_in_seconds() - since <= site_.max_remote_wait || !task.live.local.requeueable) return;
     change(task, [&](Record& it) {
         it.withdrawal = Withdrawal::kWaitedLong;
+        note_wait(site_.max_remote_wait);
         board_.say(it, "waited at " + name() + " for longer than " + weir::to_text(site_.max_remote_wait) +
                            "; it comes back");
     });
@@ -128,11 +146,10 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
         change(task, [&](Record& it) {
             it.run.started = job.started;
             it.run.stage = RunStage::kRunning;
-            SiteState& state = board_.site(name());
-            state.waits.push_back(*job.started - it.waiting_since.value_or(*job.started));
-            if (state.waits.size() > kRememberWaits) state.waits.pop_front();
+            note_wait(*job.started - it.waiting_since.value_or(*job.started));
             board_.say(it, "runs at " + name() + " on " + (job.nodes.empty() ? "a node" : job.nodes));
         });
+        probe_soon();
     }
     auto outcome = outcome_of(job, name());
     if (!outcome) return;
@@ -142,6 +159,7 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
         it.run.stage = RunStage::kFetching;
         it.outcome = outcome;
     });
+    probe_soon();
 }
 
 // The site does not know a copy that it had taken. One that waited a moment ago has not started; since it
@@ -176,14 +194,36 @@ void SiteWorker::finish(Task& task, Outcome outcome) {
     spdlog::info("job {}: over at {} as job {}", record.run.label, name(), record.run.remote_id);
 }
 
+// It lets nobody in; why, its accounts' problems say.
+void SiteWorker::unwelcome() {
+    const std::scoped_lock hold(board_.lock());
+    SiteState& state = board_.site(name());
+    state.reachable = false;
+    state.problem.clear();
+}
+
+// What is free there is another since its last answer. A large site, which takes long to tell, is not asked
+// all the time.
+void SiteWorker::probe_soon() {
+    const auto rest = std::max<Clock::duration>(kProbeSoon, 20 * probe_took_);
+    next_probe_ = std::min(next_probe_, Clock::now() + rest);
+}
+
 void SiteWorker::probe() {
-    if (site_.users.empty()) return;
-    const std::string& account = site_.users.begin()->second;
+    // As whom does not matter, as long as the site lets him in.
+    std::vector<std::string> welcome;
+    for (const auto& [user, account] : site_.users)
+        if (!on_hold(account)) welcome.push_back(account);
+    if (welcome.empty()) return unwelcome();
+    const std::string account =
+        *std::ranges::min_element(welcome, {}, [&](const auto& it) { return last_failed(it); });
     auto credentials = who(account);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto pinged = checked(account, client_.ping(*credentials));
     if (!pinged) return;
+    const auto began = Clock::now();
     const auto nodes = checked(account, client_.nodes(*credentials));
+    probe_took_ = Clock::now() - began;
     const std::scoped_lock hold(board_.lock());
     SiteState& state = board_.site(name());
     state.round_trip = pinged->round_trip;

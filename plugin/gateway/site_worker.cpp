@@ -17,6 +17,9 @@ constexpr seconds kProbe{15};
 constexpr seconds kLongestRest{30};  // after troubles in a row
 constexpr seconds kCancelAgain{10};
 constexpr seconds kTwoLooks{5};  // apart, before a lost submission is made again
+constexpr seconds kMayArrive{
+    60};  // so late a submission may come that was not answered: proxies wait so long
+constexpr seconds kWriteAgain{2};  // what could not be written down
 
 milliseconds rest_after(int troubles) {
     const milliseconds rest{500L << std::min(troubles, 8)};
@@ -39,7 +42,10 @@ bool SiteWorker::change(Task& task, const std::function<void(Record&)>& apply) {
     if (current == nullptr || current->name != task.record.name) return false;
     Record changed = *current;
     apply(changed);
-    if (!board_.put(changed)) return false;
+    if (!board_.put(changed)) {
+        board_.live(task.record.run.job.value).next_ask = Clock::now() + kWriteAgain;
+        return false;
+    }
     task.record = changed;
     return true;
 }
@@ -57,19 +63,56 @@ void SiteWorker::later_each_time(const Task& task) {
 
 rest::Answered<rest::Credentials> SiteWorker::who(const std::string& account) {
     auto token = tokens_.of(account);
-    if (!token) return rest::failed(rest::Trouble::kUnreachable, token.error().message);
-    return rest::Credentials{account, *token};
+    if (token) return rest::Credentials{account, *token};
+    hold(account, token.error().message);
+    return rest::failed(rest::Trouble::kUnauthorized, token.error().message);
 }
 
 void SiteWorker::not_answered(const std::string& account, const rest::Failure& failure) {
-    if (failure.trouble == rest::Trouble::kUnauthorized) tokens_.refused(account);
-    note(failure);
+    using rest::Trouble;
+    if (failure.trouble == Trouble::kRefused || failure.trouble == Trouble::kNotFound) return;
+    failed_[account] = Clock::now();
+    // Up to 23.11 a site does not tell a token that is no good from a Slurm that does not answer: if it makes
+    // sense to others it is the token.
+    const bool unclear = failure.perhaps_token || may_have_acted(failure);
+    if (unclear) failing_.insert(account);
+    const bool alone = unclear && failing_.size() == 1;
+    const bool not_let_in = failure.trouble == Trouble::kUnauthorized;
+    if (alone || not_let_in) tokens_.refused(account);
+    if ((alone && site_.users.size() > 1) || not_let_in) {
+        hold(account, failure.message);
+        next_probe_ = {};
+    } else {
+        note(failure);
+    }
 }
 
-void SiteWorker::answered() {
+void SiteWorker::hold(const std::string& account, const std::string& why) {
+    Hold& it = holds_[account];
+    it.until = Clock::now() + rest_after(it.troubles++);
+    const std::scoped_lock locked(board_.lock());
+    Complaint& complaint = board_.site(name()).accounts[account];
+    if (complaint.text != why) spdlog::warn("site {}: {}", name(), why);
+    complaint = {why, Clock::now()};
+}
+
+bool SiteWorker::on_hold(const std::string& account) const {
+    const auto found = holds_.find(account);
+    return found != holds_.end() && Clock::now() < found->second.until;
+}
+
+Clock::time_point SiteWorker::last_failed(const std::string& account) const {
+    const auto found = failed_.find(account);
+    return found != failed_.end() ? found->second : Clock::time_point{};
+}
+
+void SiteWorker::answered(const std::string& account) {
     troubles_ = 0;
+    holds_.erase(account);
+    failing_.clear();
     const std::scoped_lock hold(board_.lock());
     SiteState& state = board_.site(name());
+    state.accounts.erase(account);
     if (!state.reachable) spdlog::info("site {} answers", name());
     state.reachable = true;
     state.problem.clear();
@@ -77,8 +120,6 @@ void SiteWorker::answered() {
 }
 
 void SiteWorker::note(const rest::Failure& failure) {
-    using rest::Trouble;
-    if (failure.trouble == Trouble::kRefused || failure.trouble == Trouble::kNotFound) return;
     ++troubles_;
     next_try_ = Clock::now() + rest_after(troubles_);
     const std::scoped_lock hold(board_.lock());
@@ -92,11 +133,14 @@ std::vector<SiteWorker::Task> SiteWorker::due() {
     const std::scoped_lock hold(board_.lock());
     std::vector<Task> tasks;
     for (const auto& [job, record] : board_.records().all()) {
-        if (record.site != name() || record.ended()) continue;
+        if (record.site != name() || record.ended() || on_hold(record.run.remote_user)) continue;
         Live& live = board_.live(job);
         if (Clock::now() < live.next_ask) continue;
         tasks.push_back({record, live});
     }
+    // Whoever fails holds up nobody who came after him.
+    std::ranges::stable_sort(tasks, {},
+                             [&](const Task& task) { return last_failed(task.record.run.remote_user); });
     return tasks;
 }
 
@@ -106,6 +150,7 @@ void SiteWorker::round() {
     std::vector<Task> watched;
     for (Task& task : tasks) {
         if (Clock::now() < next_try_) return;
+        if (on_hold(task.record.run.remote_user)) continue;
         const RunStage stage = task.record.run.stage;
         if (stage == RunStage::kWaiting || stage == RunStage::kRunning)
             watched.push_back(std::move(task));
@@ -151,7 +196,7 @@ void SiteWorker::submit(Task& task) {
     // Its relay has not come back yet, or its job is about to end.
     if (!task.live.luggage || task.live.connection == 0) return;
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     // From here on the site may know it: noted first.
     if (!change(task, [](Record& it) {
             it.attempted = now_in_seconds();
@@ -198,11 +243,11 @@ void SiteWorker::submission_failed(Task& task, const rest::Failure& failure) {
 }
 
 // Whether a copy of that name is at the site. Only a whole list says that there is none, and only the second
-// one, some seconds later: the submission may still be on its way. Once so much time has gone by that the
-// site may have forgotten a job that ended, it is not made again: it may have run.
+// one, some seconds later, once no proxy has the submission still on its way. Once so much time has gone by
+// that the site may have forgotten a job that ended, it is not made again: it may have run.
 void SiteWorker::find_again(Task& task) {
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto jobs = checked(task.record.run.remote_user, client_.jobs(*credentials));
     if (!jobs) return later_each_time(task);
     const rest::Job* first = nullptr;
@@ -226,12 +271,13 @@ void SiteWorker::find_again(Task& task) {
         const std::scoped_lock hold(board_.lock());
         first_look = !std::exchange(board_.live(task.record.run.job.value).missed, true);
     }
-    if (first_look) return later(task, kTwoLooks);
-    const bool surely_listed =
-        task.record.name.ends_with('.') || now_in_seconds() - *task.record.attempted < kSurelyListed;
+    const auto since = now_in_seconds() - *task.record.attempted;
+    if (first_look || since < kMayArrive) return later(task, kTwoLooks);
+    const bool surely_listed = task.record.name.ends_with('.') || since < kSurelyListed;
     change(task, [&](Record& it) {
         if (surely_listed) {
             it.attempted.reset();
+            it.doubted = true;
             if (it.name.ends_with('.')) name_copy(it, with_nonce(it.name));
             // It may have been taken for sent by its relay's word alone.
             if (!it.staged) it.run.stage = RunStage::kStaging;
@@ -248,7 +294,7 @@ void SiteWorker::find_again(Task& task) {
 
 void SiteWorker::withdraw(Task& task) {
     auto credentials = who(task.record.run.remote_user);
-    if (!credentials) return note(credentials.error());
+    if (!credentials) return;
     const auto& account = task.record.run.remote_user;
     const auto job = copy_of(task, *credentials);
     if (!job && job.error().trouble != rest::Trouble::kNotFound) return later_each_time(task);

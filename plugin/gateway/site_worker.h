@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,12 +49,21 @@ class SiteWorker {
     rest::Answered<rest::Job> copy_of(const Task& task, const rest::Credentials& credentials);
     void look(Task& task);
     void waits(Task& task);
+    void note_wait(Duration wait);
     void seen(Task& task, const rest::Job& job);
     void lost(Task& task);
     void finish(Task& task, Outcome outcome);
     void probe();
+    void unwelcome();
+    void probe_soon();
     void note(const rest::Failure& failure);
-    void answered();
+    void answered(const std::string& account);
+    // An account that the site does not let in, or for which there is no token: it alone is left alone for a
+    // while.
+    void hold(const std::string& account, const std::string& why);
+    bool on_hold(const std::string& account) const;
+    Clock::time_point last_failed(const std::string& account) const;
+    void drop_others(Task& task);
     void later(const Task& task, std::chrono::milliseconds rest);
     void later_each_time(const Task& task);
     // A change of a record that is still of that copy, applied to what is there now.
@@ -63,7 +73,7 @@ class SiteWorker {
     template <class T>
     T checked(const std::string& account, T answer) {
         if (answer)
-            answered();
+            answered(account);
         else
             not_answered(account, answer.error());
         return answer;
@@ -75,9 +85,17 @@ class SiteWorker {
     Board& board_;
     rest::Client client_;
     Tokens tokens_;
-    Clock::time_point next_probe_{};
+    Clock::time_point next_probe_{};  // sooner where a copy has taken or left room there
+    Clock::duration probe_took_{};
     Clock::time_point next_try_{};  // the site is left alone until then
     int troubles_ = 0;              // in a row
+    struct Hold {
+        Clock::time_point until;
+        int troubles = 0;  // in a row
+    };
+    std::map<std::string, Hold> holds_;  // by account
+    std::map<std::string, Clock::time_point> failed_;
+    std::set<std::string> failing_;  // accounts that got no sense from it since anybody last did
 };
 
 }  // namespace weir::gateway

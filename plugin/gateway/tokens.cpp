@@ -17,6 +17,11 @@ constexpr std::chrono::seconds kCommandPatience{20};
 constexpr std::chrono::seconds kCommandRest{10};  // between two runs of it for one account
 constexpr std::chrono::seconds kMargin{30};       // before a token runs out
 
+bool runs_out_within(const std::string& token, std::chrono::seconds time) {
+    const auto until = rest::good_until(token);
+    return until && *until <= std::chrono::system_clock::now() + time;
+}
+
 }  // namespace
 
 Result<std::string> token_in(const std::string& text) {
@@ -44,20 +49,20 @@ Result<void> Tokens::read_file(const std::string& account, Token& token) {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     auto word = token_in(text);
     if (!word) return in_context(path, word.error());
-    token = Token{*word, Clock::now(), time, token.next_command, false};
+    token = Token{*word, Clock::now(), time, token.next_command, token.problem, false};
     return {};
 }
 
 Result<void> Tokens::renew(const std::string& account, Token& token) {
-    if (Clock::now() < token.next_command) return failure("the token command is not run again yet");
-    token.next_command = Clock::now() + kCommandRest;
+    if (Clock::now() < token.next_command)
+        return failure(token.problem.empty() ? "the token command is not run again yet" : token.problem);
     std::vector<std::string> command;
     command.reserve(site_.token_command.size());
     for (const std::string& word : site_.token_command) command.push_back(config::for_account(word, account));
-    auto text = output_of(command, kCommandPatience);
-    if (!text) return in_context("token_command for " + account, text.error());
-    auto word = token_in(*text);
-    if (!word) return in_context("what token_command prints for " + account, word.error());
+    auto word = output_of(command, kCommandPatience).and_then(token_in);
+    token.next_command = Clock::now() + kCommandRest;
+    token.problem = word ? "" : "token_command for " + account + ": " + word.error().message;
+    if (!word) return failure(token.problem);
     token.text = *word;
     token.since = Clock::now();
     token.stale = false;
@@ -69,8 +74,7 @@ Result<void> Tokens::renew(const std::string& account, Token& token) {
 bool Tokens::old(const Token& token) const {
     if (token.text.empty() || token.stale) return true;
     if (site_.token_renew.count() > 0 && Clock::now() - token.since > site_.token_renew) return true;
-    const auto until = rest::good_until(token.text);
-    return until && *until < std::chrono::system_clock::now() + kMargin;
+    return runs_out_within(token.text, kMargin);
 }
 
 Result<std::string> Tokens::of(const std::string& account) {
@@ -81,6 +85,7 @@ Result<std::string> Tokens::of(const std::string& account) {
     if ((old(token) || !got) && !site_.token_command.empty()) got = renew(account, token);
     if (token.text.empty())
         return got ? failure("no token for " + account) : tl::make_unexpected(got.error());
+    if (!got && runs_out_within(token.text, std::chrono::seconds(0))) return tl::make_unexpected(got.error());
     return token.text;
 }
 

@@ -17,7 +17,8 @@ class Tokens {
   public:
     explicit Tokens(config::SiteConnection site) : site_(std::move(site)) {}
 
-    // The token for that account; where it is to be renewed and the command fails, the one there was.
+    // The token for that account; where it is to be renewed and the command fails, the one there was, unless
+    // that has surely run out.
     Result<std::string> of(const std::string& account);
 
     // The site has refused it: it is not used again if there is another.
@@ -29,6 +30,7 @@ class Tokens {
         std::chrono::steady_clock::time_point since{};
         std::filesystem::file_time_type file_time{};
         std::chrono::steady_clock::time_point next_command{};
+        std::string problem;  // why the command gave none when it was last run
         bool stale = false;
     };
     bool old(const Token& token) const;

@@ -25,7 +25,9 @@ struct Submission {
     std::string account;        // empty: the user's default, which is not known here
     Request request;
     std::optional<NoticeSignal> signal;  // sbatch --signal
+    Duration signal_ahead{};             // of the time limit
     std::optional<Duration> time_limit;  // that the user asks for
+    std::string stays{};                 // why it can run nowhere else; empty: it may
     int cpus_per_task = 1;
     bool immediate = false;   // fails unless it starts at once
     bool batch = false;       // part of a batch job; else of salloc's or srun's

@@ -146,6 +146,17 @@ std::string_view beyond(const job_desc_msg_t& job) {
     return {};
 }
 
+// A gateway's host must not run the user's login shell, as slurmd would.
+std::string_view stays(const job_desc_msg_t& job) {
+    if (!text(job.container).empty()) return "jobs in a container (--container) do not run elsewhere";
+    for (std::uint32_t i = 0; job.environment != nullptr && i < job.env_size; ++i)
+        if (text(job.environment[i]) == "SLURM_GET_USER_ENV=1")
+            return "it does not go with --get-user-env, nor with an --export that does not begin with ALL: "
+                   "the "
+                   "login shell that they run is of this cluster";
+    return {};
+}
+
 Submission::Requeue read_requeue(std::uint16_t asked, bool by_default) {
     if (asked == 0) return Submission::Requeue::kRefusedByUser;
     if (asked == NO_VAL16 && !by_default) return Submission::Requeue::kNotByDefault;
@@ -189,6 +200,8 @@ Submission read_submission(const job_desc_msg_t& job, const char* default_partit
     submission.requeueable = read_requeue(job.requeue, requeue);
     if (given(job.warn_signal))
         submission.signal = NoticeSignal{job.warn_signal, (job.warn_flags & KILL_JOB_BATCH) != 0, {}};
+    submission.signal_ahead = Duration(number_or(job.warn_time, 60));
+    submission.stays = stays(job);
 
     Request& request = submission.request;
     request.exclusive =

@@ -95,6 +95,19 @@ void name_reservation(job_desc_msg_t& job, const Submission& submission, bool sa
     }
 }
 
+// What only matters to a job that may come to run elsewhere.
+void note_for_sites(job_desc_msg_t& job, const Submission& submission, const Noted& noted) {
+    if (submission.signal) {
+        NoticeSignal warning = *submission.signal;
+        warning.within = submission.signal_ahead;
+        note(job, token::kSignal, spank::to_text(warning));
+    }
+    if (submission.stays.empty() || noted.request.wish) return;
+    OverflowRequest never;
+    never.wish = OverflowWish::kNever;
+    note(job, token::kOverflow, spank::overflow_text(never));
+}
+
 // Who may do what users may not: root, and SlurmUser, as whom weirctld nominates jobs.
 bool is_super(std::uint32_t uid) {
     return uid == 0 || uid == slurm_conf.slurm_user_id;
@@ -126,6 +139,8 @@ int submit(job_desc_msg_t& job, std::uint32_t uid, char** message) {
     const std::string why = refusal(submission, noted, knowledge, is_super(uid), now);
     if (!why.empty()) return refuse(why, ESLURM_NOT_SUPPORTED, message);
     for (const auto& [key, value] : noted.entries) note(job, key, value);
+    if (knowledge.heartbeat != nullptr && !knowledge.heartbeat->sites.empty() && submission.batch)
+        note_for_sites(job, submission, noted);
     name_reservation(job, submission, options.notice.has_value(), knowledge, now);
     return SLURM_SUCCESS;
 }

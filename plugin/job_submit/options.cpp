@@ -80,6 +80,10 @@ void note_elsewhere(const Options& options, const Submission& job, Noted& noted)
         noted.refusal = spank::said_of(*said, "only batch jobs run elsewhere; submit one with sbatch");
         return;
     }
+    if (!job.stays.empty() && request->wish && !stays) {
+        noted.refusal = spank::said_of(spank::kOverflow, job.stays);
+        return;
+    }
     noted.request = *request;
     if (request->wish) noted.entries.emplace_back(token::kOverflow, spank::overflow_text(*request));
     if (request->max_cost) noted.entries.emplace_back(token::kMaxCost, weir::to_text(*request->max_cost));

@@ -20,6 +20,8 @@ inline constexpr std::string_view kBegin = "begin";
 // --weir-checkpoint.
 inline constexpr std::string_view kNotice = "notice";
 inline constexpr std::string_view kCheckpoint = "checkpoint";
+// sbatch --signal, as it is written there: slurmctld tells it nobody else.
+inline constexpr std::string_view kSignal = "signal";
 // --weir-overflow, --weir-max-cost, --weir-latency, and the size of what --weir-stage-in names.
 inline constexpr std::string_view kOverflow = "overflow";
 inline constexpr std::string_view kMaxCost = "max_cost";

@@ -60,7 +60,14 @@ struct Flow {
     int file = -1;
     std::int64_t moved = 0;
     int error = 0;  // of the local file
-    const std::function<void(std::int64_t)>* told = nullptr;
+    bool stopped = false;
+    const std::function<bool(std::int64_t)>* told = nullptr;
+
+    // Whether to go on.
+    bool tell() {
+        stopped = told != nullptr && !(*told)(moved);
+        return !stopped;
+    }
 };
 
 std::size_t into_text(char* data, std::size_t size, std::size_t count, void* to) {
@@ -81,8 +88,7 @@ std::size_t into_file(char* data, std::size_t size, std::size_t count, void* to)
         done += static_cast<std::size_t>(wrote);
     }
     flow.moved += static_cast<std::int64_t>(bytes);
-    if (flow.told != nullptr) (*flow.told)(flow.moved);
-    return bytes;
+    return flow.tell() ? bytes : 0;
 }
 
 std::size_t from_file(char* data, std::size_t size, std::size_t count, void* from) {
@@ -95,8 +101,7 @@ std::size_t from_file(char* data, std::size_t size, std::size_t count, void* fro
         return CURL_READFUNC_ABORT;
     }
     flow.moved += got;
-    if (flow.told != nullptr) (*flow.told)(flow.moved);
-    return static_cast<std::size_t>(got);
+    return flow.tell() ? static_cast<std::size_t>(got) : CURL_READFUNC_ABORT;
 }
 
 int seek_file(void* from, curl_off_t offset, int origin) {
@@ -164,6 +169,7 @@ Result<void> Sftp::perform(const std::string& what, const std::string& path) {
     curl_easy_reset(easy);
     if (code == CURLE_OK) return {};
     const std::string where = what + " " + place_.user + "@" + place_.host + ":" + path + ": ";
+    if (curl_->flow.stopped) return failure(where + "stopped", kSftpStopped);
     if (curl_->flow.error != 0)
         return failure(where + "the local file: " + std::generic_category().message(curl_->flow.error),
                        curl_->flow.error == ENOSPC || curl_->flow.error == EDQUOT ? kSftpFull : kSftpOther);
@@ -192,8 +198,16 @@ Result<std::string> Sftp::read(const std::string& path, std::int64_t offset, std
     return std::move(curl_->flow.text);
 }
 
+// libcurl has one code for a connection that broke and for a server that says no. Another question tells.
+SftpTrouble Sftp::told_apart(const std::string& path) {
+    const bool at_home = curl_->flow.error != 0;
+    const auto there = list(path.substr(0, path.rfind('/')));
+    if (at_home || there) return kSftpOther;
+    return static_cast<SftpTrouble>(there.error().code);
+}
+
 Result<void> Sftp::send(int file, const std::string& path, bool resume, bool executable,
-                        const std::function<void(std::int64_t)>& moved) {
+                        const std::function<bool(std::int64_t)>& moved) {
     CURL* easy = curl_->easy;
     curl_->flow = {};
     curl_->flow.file = file;
@@ -209,11 +223,19 @@ Result<void> Sftp::send(int file, const std::string& path, bool resume, bool exe
     curl_easy_setopt(easy, CURLOPT_READDATA, &curl_->flow);
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_file);
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, &curl_->flow);
-    return perform("sending to", path);
+    auto done = perform("sending to", path);
+    const bool refused = !done && curl_->flow.error == 0 &&
+                         (done.error().code == kSftpOther || done.error().code == kSftpFull);
+    if (!refused) return done;
+    if (const auto trouble = told_apart(path); trouble == kSftpLink || trouble == kSftpHostKey)
+        return failure(done.error().message, trouble);
+    // Pieces that came after the one that was refused may be there: it is not gone on with.
+    static_cast<void>(command("rm " + quoted(path), path));
+    return failure(done.error().message + " (it takes no more: no room, or over a quota?)", kSftpFull);
 }
 
 Result<void> Sftp::fetch(const std::string& path, int file, std::int64_t offset,
-                         const std::function<void(std::int64_t)>& moved) {
+                         const std::function<bool(std::int64_t)>& moved) {
     CURL* easy = curl_->easy;
     curl_->flow = {};
     curl_->flow.file = file;
@@ -226,17 +248,24 @@ Result<void> Sftp::fetch(const std::string& path, int file, std::int64_t offset,
     if (offset > 0) curl_easy_setopt(easy, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(offset));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, into_file);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &curl_->flow);
-    return perform("fetching", path);
+    auto done = perform("fetching", path);
+    if (done || done.error().code != kSftpOther) return done;
+    return failure(done.error().message, told_apart(path));
 }
 
 Result<std::vector<SftpEntry>> Sftp::list(const std::string& folder) {
     CURL* easy = curl_->easy;
-    curl_->flow = {};
     const std::string address = url(folder, true);
-    curl_easy_setopt(easy, CURLOPT_URL, address.c_str());
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, into_text);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &curl_->flow);
-    if (auto done = perform("listing", folder); !done) return tl::make_unexpected(done.error());
+    Result<void> done;
+    // A second time for a kept connection that broke.
+    for (int times = 0; times == 0 || (times == 1 && !done && done.error().code == kSftpOther); ++times) {
+        curl_->flow = {};
+        curl_easy_setopt(easy, CURLOPT_URL, address.c_str());
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, into_text);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, &curl_->flow);
+        done = perform("listing", folder);
+    }
+    if (!done) return tl::make_unexpected(done.error());
     std::vector<SftpEntry> entries;
     std::string_view rest = curl_->flow.text;
     while (!rest.empty()) {

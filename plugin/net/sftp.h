@@ -32,7 +32,8 @@ enum SftpTrouble {
     kSftpLogin,     // it does not let this key in
     kSftpNoFile,
     kSftpDenied,
-    kSftpFull,  // it cannot write: no space, or over quota
+    kSftpFull,     // it cannot write: no space, or over quota
+    kSftpStopped,  // by the caller
     kSftpOther,
 };
 
@@ -63,13 +64,14 @@ class Sftp {
     Result<std::string> read(const std::string& path, std::int64_t offset, std::int64_t limit);
 
     // Sends what `file` holds beyond what is there already, if the first `there` bytes are known to be right;
-    // else all of it. Folders on the way are made. `moved` is told how many bytes have arrived.
+    // else all of it. Folders on the way are made. `moved` is told how many bytes have arrived, and says
+    // whether to go on.
     Result<void> send(int file, const std::string& path, bool resume, bool executable,
-                      const std::function<void(std::int64_t)>& moved);
+                      const std::function<bool(std::int64_t)>& moved);
 
     // Writes the file from its size on into `file`, which stands at `offset`.
     Result<void> fetch(const std::string& path, int file, std::int64_t offset,
-                       const std::function<void(std::int64_t)>& moved);
+                       const std::function<bool(std::int64_t)>& moved);
 
     // What a folder holds, without "." and "..".
     Result<std::vector<SftpEntry>> list(const std::string& folder);
@@ -82,6 +84,7 @@ class Sftp {
     struct Curl;
     Result<void> perform(const std::string& what, const std::string& path);
     Result<void> command(const std::string& command, const std::string& path);
+    SftpTrouble told_apart(const std::string& path);
     std::string url(const std::string& path, bool folder = false) const;
 
     SftpPlace place_;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/spank/gateway.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <slurm/slurm.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -26,9 +31,21 @@ std::string argument(std::string_view name, int count, char** arguments) {
     return {};
 }
 
-bool is_batch_script(spank_t spank) {
-    std::uint32_t step = 0;
-    return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
+std::uint32_t step_of(spank_t spank) {
+    std::uint32_t step = NO_VAL;
+    return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS ? step : NO_VAL;
+}
+
+// From now on this process, and all that come of it, start no program.
+bool forbid_programs() {
+    std::array<sock_filter, 5> filter{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execve, 1, 0),
+                                       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execveat, 0, 1),
+                                       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+    const sock_fprog program{filter.size(), filter.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
 }
 
 // To the job's own output, where its user looks.
@@ -61,8 +78,14 @@ bool on_gateway(int count, char** arguments) {
     return !argument(kSocket, count, arguments).empty();
 }
 
+bool forbid_steps(spank_t spank) {
+    const std::uint32_t step = step_of(spank);
+    // The other that may is Slurm's own, in which nothing of a user's is.
+    return step == SLURM_BATCH_SCRIPT || step == SLURM_EXTERN_CONT || forbid_programs();
+}
+
 void become_relay(spank_t spank, int count, char** arguments) {
-    if (!is_batch_script(spank)) {
+    if (step_of(spank) != SLURM_BATCH_SCRIPT) {
         tell("this node is a gateway to another site: no step of a job runs on it, only its copy there");
         return;
     }

@@ -23,6 +23,21 @@ extern "C" {
 
 namespace {
 
+// "weir for Slurm 22.05". weir-gateway-prolog looks for it: slurmstepd refuses a plugin that is built for
+// another.
+consteval auto built_for() {
+    constexpr unsigned kMajor = SLURM_VERSION_MAJOR(SLURM_VERSION_NUMBER);
+    constexpr unsigned kMinor = SLURM_VERSION_MINOR(SLURM_VERSION_NUMBER);
+    auto text = std::to_array("weir for Slurm 00.00");
+    const std::size_t end = text.size() - 1;
+    text[end - 5] += kMajor / 10;
+    text[end - 4] += kMajor % 10;
+    text[end - 2] += kMinor / 10;
+    text[end - 1] += kMinor % 10;
+    return text;
+}
+[[gnu::used, gnu::retain]] constexpr auto kBuiltFor = built_for();
+
 using namespace weir::spank;
 
 // Stops exceptions at the border to Slurm.
@@ -122,7 +137,9 @@ WEIR_EXPORT extern const char plugin_type[] = "spank";
 WEIR_EXPORT extern const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 WEIR_EXPORT extern const unsigned int spank_plugin_version = 1;
 
-WEIR_EXPORT int slurm_spank_init(spank_t spank, int /*count*/, char** /*arguments*/) {
+WEIR_EXPORT int slurm_spank_init(spank_t spank, int count, char** arguments) {
+    if (spank_context() == S_CTX_REMOTE && on_gateway(count, arguments))
+        return closed_guard([&] { return forbid_steps(spank) ? 0 : -1; });
     return submits() ? guard("offering options", [spank] { return offer(spank); }) : 0;
 }
 

@@ -7,24 +7,33 @@ namespace weir {
 namespace {
 
 constexpr std::int64_t kSecondsAnHour = 3600;
+constexpr std::int64_t kBytesAGigabyte = 1'000'000'000;
 constexpr std::size_t kMostDecimals = 6;
 constexpr std::size_t kFewestDecimals = 2;
+
+// `amount` times the price of `unit` of it. In whole units and what is left over, so that no product is
+// larger than its result needs.
+Money priced(std::int64_t amount, std::int64_t unit, Money price) {
+    if (amount <= 0 || price.value <= 0) return {};
+    constexpr Money kMost{std::numeric_limits<std::int64_t>::max()};
+    const std::int64_t left = amount % unit;
+    const std::int64_t each = price.value / unit;
+    const std::int64_t rest = price.value % unit;
+    Money sum;
+    if (__builtin_mul_overflow(amount / unit, price.value, &sum.value)) return kMost;
+    const std::int64_t part = left * each + (left * rest + unit - 1) / unit;
+    if (__builtin_add_overflow(sum.value, part, &sum.value)) return kMost;
+    return sum;
+}
 
 }  // namespace
 
 Money cost(GpuSeconds work, Money gpu_hour) {
-    if (work.value <= 0 || gpu_hour.value <= 0) return {};
-    constexpr Money kMost{std::numeric_limits<std::int64_t>::max()};
-    // Hours and the seconds left over, so that no product is larger than its result needs.
-    const std::int64_t hours = work.value / kSecondsAnHour;
-    const std::int64_t seconds = work.value % kSecondsAnHour;
-    const std::int64_t units = gpu_hour.value / kSecondsAnHour;
-    const std::int64_t rest = gpu_hour.value % kSecondsAnHour;
-    Money sum;
-    if (__builtin_mul_overflow(hours, gpu_hour.value, &sum.value)) return kMost;
-    const std::int64_t part = seconds * units + (seconds * rest + kSecondsAnHour - 1) / kSecondsAnHour;
-    if (__builtin_add_overflow(sum.value, part, &sum.value)) return kMost;
-    return sum;
+    return priced(work.value, kSecondsAnHour, gpu_hour);
+}
+
+Money cost(Bytes bytes, Money gigabyte) {
+    return priced(bytes.value, kBytesAGigabyte, gigabyte);
 }
 
 Money plus(Money a, Money b) {

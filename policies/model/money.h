@@ -17,6 +17,9 @@ constexpr std::int64_t kMicrosPerUnit = 1'000'000;
 // at the largest amount there is.
 Money cost(GpuSeconds work, Money gpu_hour);
 
+// What so many bytes cost at a price for each 10^9 of them, likewise.
+Money cost(Bytes bytes, Money gigabyte);
+
 // Their sum, held at the largest amount there is.
 Money plus(Money a, Money b);
 

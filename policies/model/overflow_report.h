@@ -20,7 +20,7 @@ struct PlaceReport {
     std::string wait_from;  // what the wait rests on, in one clause
     Duration stage_in{};
     Duration run{};
-    Money price;           // of GPUs, power and egress, less what vouchers cover
+    Money price;           // of GPUs and power, less what vouchers cover
     GpuSeconds vouchers;   // that cover the rest
     Money time;            // what the time until it is done is worth to its user
     Money worst;           // of price, were it to use all of its time limit

@@ -66,6 +66,8 @@ struct RemoteRun {
     std::optional<Time> ended;
     int gpus = 0;
     std::string gpu_type;
+    Bytes brought;           // of output and files that came back from there
+    std::string account;     // of the local job; empty: not told
     bool withdrawn = false;  // it was taken back: by the gateway or with its local job
     std::string said;        // what its user was last told of it
 

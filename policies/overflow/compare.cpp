@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "policies/overflow/tariff.h"
 #include "policies/overflow/work.h"
@@ -27,23 +28,6 @@ Money price_of(const Work& work, const Terms& terms, const PlaceReport& place, G
                                        work.snapshot.at + place.wait + place.stage_in, place.run,
                                        work.snapshot.utc_offset));
     return price;
-}
-
-// The most that it can cost there, if it starts within the time that it may wait there and uses all of its
-// time limit.
-void reckon_worst(const Work& work, const SiteWork& there, const Job& job, Money gpu_hour, Quote& quote) {
-    const Terms& terms = there.site->terms;
-    const Gpus gpus = ask_of(job.request).all_gpus();
-    const GpuSeconds all = gpus * job.time_limit;
-    const Time at = work.snapshot.at;
-    const Time over = at + there.site->max_remote_wait + quote.place.stage_in + job.time_limit;
-    quote.shares = work.accounts.cover(*there.site, quote.place.gpu_type, job.account, all, over);
-    quote.place.vouchers = sum(quote.shares);
-    quote.place.worst = cost(all - quote.place.vouchers, gpu_hour);
-    if (!terms.power_included)
-        quote.place.worst =
-            plus(quote.place.worst, dearest_power_cost(terms.power, quote.place.gpu_type, gpus, at, over,
-                                                       job.time_limit, work.snapshot.utc_offset));
 }
 
 std::string too_dear(const Work& work, const OverflowRule& rule, const Job& job, Money worst) {
@@ -89,6 +73,22 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
     return home;
 }
 
+Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_type, Gpus gpus,
+               const Job& job) {
+    const Terms& terms = there.site->terms;
+    const Duration longest = job.time_limit + there.site->overtime;
+    const GpuSeconds all = gpus * longest;
+    const Time at = work.snapshot.at;
+    const Time over = at + there.site->max_remote_wait + stage_in(there, job) + longest;
+    Worst worst;
+    worst.shares = work.accounts.cover(*there.site, gpu_type, job.account, all, over);
+    worst.money = cost(all - sum(worst.shares), terms.gpu_hour.of(gpu_type).value_or(Money{}));
+    if (!terms.power_included)
+        worst.money = plus(worst.money, dearest_power_cost(terms.power, gpu_type, gpus, at, over, longest,
+                                                           work.snapshot.utc_offset));
+    return worst;
+}
+
 Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job) {
     Quote quote;
     PlaceReport& place = quote.place;
@@ -102,7 +102,10 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
     place.run = run_at(work, job, place.gpu_type);
     const Gpus gpus = ask_of(job.request).all_gpus();
     const Money gpu_hour = there.site->terms.gpu_hour.of(place.gpu_type).value_or(Money{});
-    reckon_worst(work, there, job, gpu_hour, quote);
+    Worst worst = worst_of(work, there, place.gpu_type, gpus, job);
+    quote.shares = std::move(worst.shares);
+    place.vouchers = sum(quote.shares);
+    place.worst = worst.money;
     place.price = price_of(work, there.site->terms, place, gpus, gpu_hour);
     place.time = cost(gpus * place.takes(), rule.value_of_time);
     const Ask ask = ask_of(job.request);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <utility>
 
 #include "policies/overflow/overflow.h"
 #include "policies/overflow/work.h"
@@ -32,16 +33,25 @@ std::string stage_there(const RemoteRun& run) {
 
 // Of a job that occupies a site's gateway.
 std::vector<std::string> say_of_run(const Snapshot& snapshot, const Job& job, const std::string& site) {
+    std::vector<std::string> all;
+    const Nomination* known = find_nomination(snapshot.ledger.overflow, job.id, job.label);
+    if (known != nullptr && known->site == site)
+        all.push_back("Weir let it start at site " + site + ": " + known->why);
     const SiteLook* look = snapshot.site(site);
-    if (look == nullptr) return {"it runs by site " + site + ", whose gateway has not been heard of yet"};
+    if (look == nullptr) {
+        all.push_back("it runs by site " + site + ", whose gateway has not been heard of yet");
+        return all;
+    }
     const auto run = std::ranges::find(look->runs, job.id, &RemoteRun::job);
-    if (run == look->runs.end())
-        return {"it has been sent to site " + site + ", whose gateway does not tell of it yet"};
+    if (run == look->runs.end()) {
+        all.push_back("it has been sent to site " + site + ", whose gateway does not tell of it yet");
+        return all;
+    }
     std::string said = "it has been sent to site " + site;
     if (run->remote_id != 0)
         said += ", where it is job " + std::to_string(run->remote_id) + " of " + run->remote_user;
     said += "; " + stage_there(*run);
-    std::vector<std::string> all{said};
+    all.push_back(std::move(said));
     if (!run->said.empty()) all.push_back("the site's gateway says: " + run->said);
     if (!look->gateway_answers) all.push_back("that gateway does not answer now, so this may be old");
     return all;
@@ -90,7 +100,7 @@ std::vector<std::string> explain_overflow(const Snapshot& snapshot, const Overfl
     const auto told = std::ranges::find_if(plan.overflow.comparisons, [&](const Comparison& one) {
         return one.job == job.id && one.label == job.label;
     });
-    if (told != plan.overflow.comparisons.end()) {
+    if (said.empty() && told != plan.overflow.comparisons.end()) {
         said.push_back((told->chosen.empty() ? "it is not sent elsewhere now: "
                                              : "Weir would let it start at site " + told->chosen + ": ") +
                        told->why);

@@ -10,7 +10,6 @@ namespace weir::policies::spill {
 namespace {
 
 constexpr std::size_t kLookedAt = 1000;  // jobs, the most urgent ones
-constexpr std::size_t kReported = 200;   // comparisons
 constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
 constexpr std::size_t kTasks = 1000;     // of one array that are looked at
 constexpr int kAtOnce = 50;              // nominations in a cycle: each is a write that holds up backfill
@@ -35,6 +34,7 @@ Money rounded(Money money) {
 }
 
 std::string gpu_hours(GpuSeconds work) {
+    if (work.value < 360) return std::to_string(work.value) + " GPU-seconds";
     const std::int64_t tenths = (work.value + 180) / 360;
     const std::string text = std::to_string(tenths / 10);
     return (tenths % 10 == 0 ? text : text + "." + std::to_string(tenths % 10)) +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "policies/overflow/work.h"
 
@@ -36,6 +37,7 @@ class Review {
         if (w_.frozen) return take_room();
         const Reason reason = judge(in_force);
         if (!reason.why.empty()) return take_back(w_, n_, job_, reason);
+        compare();
         take_room();
         if (!in_force) w_.step(job_, nominate_step(w_, n_, job_), n_.why);
     }
@@ -57,6 +59,7 @@ class Review {
             return because("somebody took the site out of its partitions", kAfterMeddling);
         w_.accounts.give_back(n_);
         const Quote now = quote(w_, *there_, *rule_, job_);
+        now_ = now.place;
         if (now.place.excluded.empty()) {
             n_.worst = now.place.worst;
             n_.vouchers = now.shares;
@@ -69,6 +72,16 @@ class Review {
         if (wish != OverflowWish::kPrefer && now.place.total() > home.total())
             return because("home is better for it again: " + home.wait_from, rule_->stay);
         return {};
+    }
+
+    // For people: how it stands now.
+    void compare() {
+        if (w_.report().comparisons.size() >= kReported) return;
+        const PlaceReport home = home_place(w_, *rule_, job_, n_.home_start);
+        Comparison told{n_.job, n_.label, rule_->name, {home}, n_.site, n_.why};
+        for (const SiteWork& site : w_.sites)
+            told.places.push_back(&site == there_ ? now_ : quote(w_, site, *rule_, job_).place);
+        w_.report().comparisons.push_back(std::move(told));
     }
 
     void take_room() {
@@ -84,6 +97,7 @@ class Review {
     const Job& job_;
     const OverflowRule* rule_;
     SiteWork* there_;
+    PlaceReport now_;  // what it would take there
 };
 
 }  // namespace

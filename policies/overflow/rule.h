@@ -74,7 +74,8 @@ struct Site {
     std::vector<Voucher> vouchers;
     std::chrono::milliseconds latency{};  // as promised; the measured one counts if it is larger
     Duration max_remote_wait = std::chrono::minutes(20);
-    int max_jobs = 1000;  // sent at a time
+    Duration overtime = std::chrono::minutes(1);  // by which jobs may outrun their time limits there
+    int max_jobs = 1000;                          // sent at a time
 
     bool operator==(const Site&) const = default;
 };

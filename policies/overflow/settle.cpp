@@ -37,36 +37,56 @@ class Settling {
         const Duration ran =
             run.started && run.ended ? std::max(Duration{}, *run.ended - *run.started) : Duration{};
         const GpuSeconds work = Gpus{run.gpus} * ran;
-        const GpuSeconds covered =
-            nomination != nullptr ? use_vouchers(*nomination, run, work) : GpuSeconds{};
-        const Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
-        note(nomination != nullptr ? nomination->budget : first_rule(), run.ended.value_or(w_.snapshot.at),
+        GpuSeconds covered;
+        if (nomination != nullptr) covered = use_set_aside(*nomination, run, work);
+        covered += use_what_is_left(run, work - covered);
+        Money spent = ran > Duration{} ? price_of(run, ran, work - covered, nomination) : Money{};
+        spent = plus(spent, cost(run.brought, site_.terms.egress_gb));
+        note(nomination != nullptr ? nomination->budget : usual_budget(), run.ended.value_or(w_.snapshot.at),
              spent, work);
         if (nomination == nullptr) return;
         nomination->settled = true;
         nomination->worst = {};
-        nomination->vouchers.clear();
     }
 
   private:
-    // Of those that were set aside, as far as they apply to what it really ran on.
-    GpuSeconds use_vouchers(const Nomination& nomination, const RemoteRun& run, GpuSeconds work) {
+    // Of those that were set aside, as far as they apply to what it really ran on. Nothing is set aside any
+    // more.
+    GpuSeconds use_set_aside(Nomination& nomination, const RemoteRun& run, GpuSeconds work) {
         GpuSeconds covered;
-        for (const VoucherShare& share : nomination.vouchers) {
+        const auto shares = std::exchange(nomination.vouchers, {});
+        for (const VoucherShare& share : shares) {
             const auto voucher = std::ranges::find(site_.vouchers, share.voucher, &Voucher::name);
             if (voucher != site_.vouchers.end() && !voucher->gpus.empty() &&
                 std::ranges::find(voucher->gpus, run.gpu_type) == voucher->gpus.end())
                 continue;
             const GpuSeconds part = std::min(share.amount, work - covered);
             if (part.value <= 0) continue;
-            entry_of(
-                w_.memory().vouchers,
-                [&](const VoucherUse& use) { return use.site == site_.name && use.voucher == share.voucher; },
-                {site_.name, share.voucher, {}})
-                .used += part;
+            use(share.voucher, part);
             covered += part;
         }
         return covered;
+    }
+
+    // Of those that were used or set aside for others when it was nominated, and are free again.
+    GpuSeconds use_what_is_left(const RemoteRun& run, GpuSeconds work) {
+        if (work.value <= 0 || site_.vouchers.empty()) return {};
+        const Accounts accounts(w_.policy, w_.memory(), w_.snapshot.at, w_.snapshot.utc_offset);
+        const auto shares = accounts.cover(site_, run.gpu_type, run.account, work, *run.ended);
+        for (const VoucherShare& share : shares) use(share.voucher, share.amount);
+        return sum(shares);
+    }
+
+    std::string usual_budget() const {
+        const OverflowRule* rule = rule_for(w_, site_);
+        return rule != nullptr ? rule->name : "";
+    }
+
+    void use(const std::string& voucher, GpuSeconds amount) {
+        entry_of(w_.memory().vouchers,
+                 [&](const VoucherUse& one) { return one.site == site_.name && one.voucher == voucher; },
+                 {site_.name, voucher, {}})
+            .used += amount;
     }
 
     Money price_of(const RemoteRun& run, Duration ran, GpuSeconds paid, const Nomination* nomination) const {
@@ -78,13 +98,6 @@ class Settling {
             price = plus(price, power_cost(site_.terms.power, run.gpu_type, Gpus{run.gpus}, *run.started, ran,
                                            w_.snapshot.utc_offset));
         return price;
-    }
-
-    std::string first_rule() const {
-        for (const OverflowRule& rule : w_.policy.rules)
-            if (rule.sites.empty() || std::ranges::find(rule.sites, site_.name) != rule.sites.end())
-                return rule.name;
-        return {};
     }
 
     void note(const std::string& budget, Time ended, Money spent, GpuSeconds work) {
@@ -214,6 +227,13 @@ class Following {
 };
 
 }  // namespace
+
+const OverflowRule* rule_for(const Work& work, const Site& site) {
+    const auto found = std::ranges::find_if(work.policy.rules, [&](const OverflowRule& rule) {
+        return rule.sites.empty() || std::ranges::find(rule.sites, site.name) != rule.sites.end();
+    });
+    return found != work.policy.rules.end() ? &*found : nullptr;
+}
 
 const RemoteRun* live_run(const Work& work, const Nomination& nomination) {
     const SiteLook* look = work.snapshot.site(nomination.site);

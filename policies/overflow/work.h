@@ -17,6 +17,7 @@
 namespace weir::policies::spill {
 
 constexpr int kNoRule = -1;
+constexpr std::size_t kReported = 200;  // comparisons
 
 // A site while it is decided about.
 struct SiteWork {
@@ -90,6 +91,18 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
                        const std::optional<Time>& forecast);
 Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job);
 
+// The most that a job can cost at a site, if it starts within the time that it may wait there and uses all of
+// its time limit, and what the site lets it run beyond.
+struct Worst {
+    std::vector<VoucherShare> shares;
+    Money money;  // beyond them
+};
+Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_type, Gpus gpus,
+               const Job& job);
+
+// Against whose budget a run counts that nothing is remembered of; nullptr: no rule sends jobs there.
+const OverflowRule* rule_for(const Work& work, const Site& site);
+
 // Of a type of GPU, for training, relative to the first type of weir.yaml.
 double training_speed(const GpuTypeTable& types, const std::string& type);
 
@@ -127,6 +140,7 @@ Nominate nominate_step(const Work& work, const Nomination& nomination, const Job
 
 // The stages, in the order in which overflow() calls them.
 void settle(Work& work);      // what has ended, and what has become of nominated jobs
+void take_up(Work& work);     // runs that nothing is remembered of
 void open_sites(Work& work);  // whether and how much they take
 void review(Work& work);      // nominations that stand: kept or taken back
 void nominate(Work& work);    // new ones

@@ -216,7 +216,7 @@ def test_with_a_build_the_gateway_host_requires_weirs_plugin(lab, build_dir):
     assert cluster.run(show).stdout == f"optional {cluster.directory}/plugins/spank_weir.so\n"
     assert cluster.run(show, host="door").stdout == (
         f"required {cluster.directory}/plugins/spank_weir.so gateway=/run/weir/gateway.sock "
-        f"relay={cluster.directory}/weir/bin/weir-relay\n")
+        f"relay={cluster.directory}/plugins/weir-relay\n")
     assert set(cluster.nodes()) == {"t1", "gw-1", "gw-2", "gx"}
     assert ("weir-gateway" in cluster.facts["daemons"]) == os.path.exists(f"{build_dir}/bin/weir-gateway")
 

@@ -12,7 +12,7 @@ home:
   price: {gpu_hour: {other: 2.00}}
 """
 TERMS = """    price: {currency: USD, gpu_hour: {other: 0.60}}
-    vouchers: [{name: gift, gpu_hours: 1}]
+    vouchers: [{name: gift, gpu_hours: 2}]
 """
 
 
@@ -50,7 +50,7 @@ def test_a_job_that_may_go_runs_at_the_site_and_is_paid_for(home, full):
     home.wait(lambda: ask(home, "explain", str(job))["jobs"][0]["why"], 30, "it to be explained",
               until=lambda told: any("it has been sent to site west, where it is job" in sentence for sentence in told))
     assert ask(home, "sites")["budgets"][0]["aside"] == 0  # the voucher covers all of it
-    assert ask(home, "sites")["sites"][0]["vouchers"][0]["aside"] == 1
+    assert ask(home, "sites")["sites"][0]["vouchers"][0]["aside"] == pytest.approx(61 / 60)
     home.wait_state(job, "COMPLETED", timeout=90)
     home.wait(lambda: ask(home, "sites")["sites"][0]["vouchers"][0], 60, "its run to be settled",
               until=lambda voucher: voucher["aside"] == 0 and 0 < voucher["used"] < 0.1)

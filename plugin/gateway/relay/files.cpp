@@ -101,7 +101,7 @@ Result<std::optional<Outgoing>> StageIn::next() {
     }
 }
 
-Result<Incoming> Incoming::create(const std::string& path, bool executable) {
+Result<Incoming> Incoming::create(const std::string& path, const std::string& mark, bool executable) {
     Descriptor folder(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return file_failure(".");
     std::string rest = path;
@@ -115,9 +115,15 @@ Result<Incoming> Incoming::create(const std::string& path, bool executable) {
         folder = std::move(inside);
     }
     if (rest.empty() || rest == "." || rest == "..") return failure(path + ": names no file");
-    std::string part = "." + rest + ".weir-part";
+    // A name has 255 bytes at most.
+    const std::string own = rest.size() <= 200 ? rest : std::to_string(std::hash<std::string>()(rest));
+    std::string part = "." + own + "." + mark + ".weir-part";
     Descriptor file = open_below(folder.get(), part, O_RDWR | O_CREAT | O_NOFOLLOW, executable ? 0777 : 0666);
     if (!file) return file_failure(path);
+    struct stat info {};
+    // In a folder that others may write to it could be theirs, to be read by them.
+    if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid())
+        return failure(path + ": " + part + " is another's");
     return Incoming(std::move(folder), std::move(file), std::move(part), std::move(rest));
 }
 

@@ -50,8 +50,9 @@ class StageIn {
 // left behind is gone on with.
 class Incoming {
   public:
-    // `path` is relative to the working directory and does not lead out of it.
-    static Result<Incoming> create(const std::string& path, bool executable);
+    // `path` is relative to the working directory and does not lead out of it. What was brought under another
+    // `mark` is not gone on with: it may be another file's.
+    static Result<Incoming> create(const std::string& path, const std::string& mark, bool executable);
 
     int file() const { return file_.get(); }
     Result<std::int64_t> size() const;  // that is there already

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -19,10 +20,10 @@
 #include <optional>
 #include <set>
 #include <system_error>
-#include <thread>
 
 #include "plugin/gateway/channel.h"
 #include "plugin/gateway/relay/files.h"
+#include "plugin/gateway/relay/output.h"
 
 namespace {
 
@@ -33,8 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kReconnect{500};
 constexpr std::chrono::seconds kAlive{5};
-constexpr std::chrono::seconds kFullPatience{60};  // for a local disk that is full
-constexpr std::array kForwarded{SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM};
+constexpr std::array kForwarded{SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGURG};
 
 struct Options {
     std::string socket;
@@ -88,22 +88,6 @@ bool same_file(int one, int other) {
            first.st_ino == second.st_ino;
 }
 
-// Writes all of it, waiting for a while where there is no room. The number of bytes that could not be
-// written.
-std::size_t write_all(int file, const std::string& bytes) {
-    const auto deadline = Clock::now() + kFullPatience;
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t wrote = ::write(file, bytes.data() + done, bytes.size() - done);
-        if (wrote > 0) done += static_cast<std::size_t>(wrote);
-        if (wrote >= 0 || errno == EINTR) continue;
-        const bool may_pass = errno == ENOSPC || errno == EDQUOT || errno == EAGAIN;
-        if (!may_pass || Clock::now() > deadline) break;
-        std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    }
-    return bytes.size() - done;
-}
-
 class Relay {
   public:
     explicit Relay(Options options) : options_(std::move(options)) {
@@ -121,10 +105,13 @@ class Relay {
     bool connect();
     bool take(const Message& message);
     void take_output(const Message& message);
+    void write_out();
+    void end(const Message& message);
     void offer_next();
     void create(const Message& message);
     void close_file();
     void pass_on(int signal);
+    std::chrono::milliseconds rest() const;
     void lost(const std::string& why);
     bool answer(const json& what, const std::vector<int>& files = {});
 
@@ -138,8 +125,7 @@ class Relay {
     bool told_of_silence_ = false;
     bool ran_before_ = false;
     std::string name_;  // of the copy, as the gateway told
-    std::array<std::int64_t, 2> written_{0, 0};
-    std::array<std::size_t, 2> lost_bytes_{0, 0};
+    std::array<Output, 2> outputs_{Output{STDOUT_FILENO}, Output{STDERR_FILENO}};
     std::set<int> unsent_;  // signals
     std::optional<StageIn> walk_;
     std::optional<Incoming> incoming_;
@@ -154,6 +140,7 @@ void Relay::lost(const std::string& why) {
     channel_.reset();
     walk_.reset();
     incoming_.reset();
+    for (Output& output : outputs_) output.restart(output.written());  // what was held comes again
     next_try_ = Clock::now() + kReconnect;
     if (!told_of_silence_) say("the gateway does not answer (" + why + "); waiting for it");
     told_of_silence_ = true;
@@ -192,7 +179,7 @@ bool Relay::connect() {
          {"append", append_},
          {"again", ran_before_},
          {"name", name_},
-         {"written", {written_[0], written_[1]}},
+         {"written", {outputs_[0].written(), outputs_[1].written()}},
          {"stage_in", stage_in_},
          {"stage_out", comma_list(variable(block_, "SLURM_WEIR_STAGE_OUT"))},
          {"signals", std::vector<int>(unsent_.begin(), unsent_.end())}},
@@ -205,14 +192,31 @@ void Relay::pass_on(int signal) {
 }
 
 void Relay::take_output(const Message& message) {
-    const std::size_t stream = message.what.value("stream", 0) == 1 ? 1 : 0;
-    const auto offset = message.what.value("offset", std::int64_t{0});
-    if (offset == written_[stream] && !message.bytes.empty()) {
-        const std::size_t missing = write_all(stream == 1 ? STDERR_FILENO : STDOUT_FILENO, message.bytes);
-        lost_bytes_[stream] += missing;
-        written_[stream] += static_cast<std::int64_t>(message.bytes.size());
+    outputs_[message.what.value("stream", 0) == 1 ? 1 : 0].take(message.what.value("offset", std::int64_t{0}),
+                                                                message.bytes);
+    write_out();
+}
+
+void Relay::write_out() {
+    for (std::size_t stream = 0; stream < outputs_.size(); ++stream) {
+        Output& output = outputs_[stream];
+        const auto before = output.written();
+        output.flush();
+        if (output.written() != before)
+            answer({{"do", "wrote"}, {"stream", stream}, {"offset", output.written()}});
     }
-    answer({{"do", "wrote"}, {"stream", stream}, {"offset", written_[stream]}});
+}
+
+void Relay::end(const Message& message) {
+    const std::string text = message.what.value("said", "");
+    if (!text.empty()) say(text);
+    const std::int64_t missing = outputs_[0].missing() + outputs_[1].missing();
+    if (missing > 0)
+        say(std::to_string(missing) + " bytes of output could not be written here; all of it is left " +
+            message.what.value("left", ""));
+    exit_ = message.what.value("exit", 1);
+    end_signal_ = message.what.value("signal", 0);
+    answer({{"do", "bye"}, {"missing", missing}});
 }
 
 void Relay::offer_next() {
@@ -231,9 +235,10 @@ void Relay::offer_next() {
 }
 
 void Relay::create(const Message& message) {
-    auto made = Incoming::create(message.what.value("name", ""), message.what.value("executable", false));
+    auto made = Incoming::create(message.what.value("name", ""), name_.substr(name_.rfind('.') + 1),
+                                 message.what.value("executable", false));
     if (!made) {
-        answer({{"do", "out_error"}, {"text", made.error().message}});
+        answer({{"do", "out_error"}, {"text", made.error().message}, {"full", is_full(made.error().code)}});
         return;
     }
     incoming_.emplace(std::move(*made));
@@ -247,7 +252,9 @@ void Relay::close_file() {
     if (finished)
         answer({{"do", "closed"}});
     else
-        answer({{"do", "out_error"}, {"text", finished.error().message}});
+        answer({{"do", "out_error"},
+                {"text", finished.error().message},
+                {"full", is_full(finished.error().code)}});
 }
 
 // Whether the job goes on.
@@ -257,8 +264,8 @@ bool Relay::take(const Message& message) {
         say(message.what.value("text", ""));
     } else if (kind == "welcome") {
         name_ = message.what.value("name", "");
-        written_[0] = message.what.value("output", written_[0]);
-        written_[1] = message.what.value("errors", written_[1]);
+        outputs_[0].restart(message.what.value("output", outputs_[0].written()));
+        outputs_[1].restart(message.what.value("errors", outputs_[1].written()));
         ran_before_ = true;
         told_of_silence_ = false;
         unsent_.clear();
@@ -274,15 +281,16 @@ bool Relay::take(const Message& message) {
     } else if (kind == "close") {
         close_file();
     } else if (kind == "refused" || kind == "done") {
-        const std::string text = message.what.value("said", "");
-        if (!text.empty()) say(text);
-        for (const std::size_t missing : lost_bytes_)
-            if (missing > 0) say(std::to_string(missing) + " bytes of output could not be written here");
-        exit_ = kind == "refused" ? 1 : message.what.value("exit", 1);
-        end_signal_ = message.what.value("signal", 0);
-        answer({{"do", "bye"}});
+        end(message);
     }
     return !exit_;
+}
+
+// How long nothing is to be done, unless somebody asks.
+std::chrono::milliseconds Relay::rest() const {
+    if (!channel_ || outputs_[0].missing() + outputs_[1].missing() > 0) return kReconnect;
+    const auto alive = std::chrono::ceil<std::chrono::milliseconds>(next_alive_ - Clock::now());
+    return std::max(alive, std::chrono::milliseconds(0));
 }
 
 int Relay::run(int signals) {
@@ -291,7 +299,7 @@ int Relay::run(int signals) {
         if (exit_) break;
         std::array<pollfd, 2> wanted{pollfd{signals, POLLIN, 0},
                                      pollfd{channel_ ? channel_->descriptor() : -1, POLLIN, 0}};
-        ::poll(wanted.data(), wanted.size(), static_cast<int>(kReconnect.count()));
+        ::poll(wanted.data(), wanted.size(), static_cast<int>(rest().count()));
         signalfd_siginfo got{};
         while (::read(signals, &got, sizeof got) == sizeof got) pass_on(static_cast<int>(got.ssi_signo));
         while (channel_ && !exit_) {
@@ -302,6 +310,7 @@ int Relay::run(int signals) {
                 break;
             }
         }
+        write_out();
         if (channel_ && Clock::now() >= next_alive_) {
             answer({{"do", "alive"}});
             next_alive_ = Clock::now() + kAlive;
@@ -326,6 +335,7 @@ int main(int argc, char** argv) {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // limits of the user's session come along; what cannot be written is told
     sigset_t caught;
     sigemptyset(&caught);
     for (const int number : kForwarded) sigaddset(&caught, number);

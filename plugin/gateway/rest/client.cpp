@@ -42,6 +42,12 @@ std::string ids_query(const std::uint32_t* begin, const std::uint32_t* end) {
     return text;
 }
 
+// v0.0.40 and later would send it to the steps alone; those before, which have no flags, send it to all.
+std::string signal_query(Version version, const std::string& signal) {
+    constexpr Version kFirstOfFlags{40};
+    return "?signal=" + net::encoded(signal) + (version < kFirstOfFlags ? "" : "&flags=BATCH_JOB");
+}
+
 bool has_expired(const std::string& token) {
     const auto until = good_until(token);
     return until && *until <= std::chrono::system_clock::now();
@@ -94,6 +100,11 @@ Answered<T> Client::ask(const Credentials& who, const Call& call, Read read) {
         Answered<T> value = read(*answer);
         if (value) return value;
         if (!fresh && answer->status == 404 && value.error().trouble == Trouble::kRefused) continue;
+        // Up to 23.11 a site does not say so.
+        if (call.method == "GET" && value.error().trouble == Trouble::kUnsure && has_expired(who.token)) {
+            value.error().trouble = Trouble::kUnauthorized;
+            value.error().message = "the token of " + who.user + " has expired; " + value.error().message;
+        }
         value.error().message = without(who.token, call.method + " " + address.substr(0, address.find('?')) +
                                                        ": " + value.error().message);
         return value;
@@ -136,6 +147,7 @@ Answered<void> Client::accepts(const Credentials& who) {
                       endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user);
     Failure failure = found.error();
     // Whatever it is, it says nothing of the submission, which was not sent.
+    failure.perhaps_token = failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage;
     if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
     return tl::make_unexpected(std::move(failure));
 }
@@ -214,7 +226,9 @@ Answered<std::vector<Node>> Client::nodes(const Credentials& who) {
 }
 
 Answered<void> Client::cancel(const Credentials& who, std::uint32_t id, const std::string& signal) {
-    const std::string query = signal.empty() ? "" : "?signal=" + net::encoded(signal);
+    if (!signal.empty() && !version_)
+        if (const auto found = discover(who); !found) return tl::make_unexpected(found.error());
+    const std::string query = signal.empty() ? "" : signal_query(*version_, signal);
     return ask<void>(who, {"DELETE", "job/" + std::to_string(id) + query, kSmall, nullptr},
                      [](const net::Answer& answer) { return read_cancelled(answer.status, answer.body); });
 }

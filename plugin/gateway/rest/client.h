@@ -54,9 +54,9 @@ class Client {
 
     Answered<std::vector<Node>> nodes(const Credentials& who);
 
-    // Ends the job, or sends its batch script and steps `signal` ("USR1") where one is named. A job that has
-    // ended already counts as done. v0.0.40 and v0.0.41 of 24.05 and later count everything as done: look at
-    // the job.
+    // Ends the job, or sends its batch script `signal` ("USR1") where one is named; up to v0.0.39 also all
+    // that it has started. A job that has ended already counts as done. v0.0.40 and v0.0.41 of 24.05 and
+    // later count everything as done: look at the job.
     Answered<void> cancel(const Credentials& who, std::uint32_t id, const std::string& signal = {});
 
     // v0.0.36 would rename the job besides: it is not asked to.

@@ -29,8 +29,9 @@ const char* to_text(Trouble trouble);
 
 struct Failure {
     Trouble trouble = Trouble::kGarbage;
-    std::string message;  // never holds the token
-    int slurm_errno = 0;  // as the site gave it; 0: none
+    std::string message;         // never holds the token
+    int slurm_errno = 0;         // as the site gave it; 0: none
+    bool perhaps_token = false;  // it answered, and nothing tells whether it takes the token
 
     bool operator==(const Failure&) const = default;
 };
@@ -39,7 +40,7 @@ template <class T>
 using Answered = tl::expected<T, Failure>;
 
 inline tl::unexpected<Failure> failed(Trouble trouble, std::string message, int slurm_errno = 0) {
-    return tl::make_unexpected(Failure{trouble, std::move(message), slurm_errno});
+    return tl::make_unexpected(Failure{trouble, std::move(message), slurm_errno, false});
 }
 
 // A version of Slurm's REST API: 38 is v0.0.38.

@@ -45,6 +45,8 @@ RemoteRun run_in(const json& object) {
     run.ended = optional_time_in(object, "ended");
     run.gpus = std::max(0, object.value("gpus", 0));
     run.gpu_type = object.value("gpu_type", std::string());
+    run.brought = Bytes{std::max(std::int64_t{0}, object.value("brought", std::int64_t{0}))};
+    run.account = object.value("account", std::string());
     run.withdrawn = object.value("withdrawn", false);
     run.said = object.value("said", std::string()).substr(0, kLongestSaying);
     return run;

@@ -84,8 +84,10 @@ def _prepare(lab, plan):
     for site in lab.sites.values():
         site_secrets.hand_over(lab, site)
     policy = None if plan.policy is None else lab.with_host_keys(plan.policy)
-    stages.files(lab, plan.layout, policy, plan.weir, plan.scheduler, plan.slurm_conf, plan.telemetry, plan.services)
-    gateway.start_host(lab, gateway.plugstack(lab.directory, plan.weir if plan.scheduler != "stock" else None))
+    weir = plan.weir if plan.scheduler != "stock" else None
+    extra = [*gateway.slurm_conf(lab.directory, plan.gateways, weir), *plan.slurm_conf]
+    stages.files(lab, plan.layout, policy, plan.weir, plan.scheduler, extra, plan.telemetry, plan.services)
+    gateway.start_host(lab, weir)
     lab.write("lab.json", json.dumps(lab.facts))
 
 

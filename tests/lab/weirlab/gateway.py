@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The gateway host of a lab: where the slurmds of the gateway nodes run, and weir-gateway where the build has it.
 The latter is started with the lab if the policy has
-sites. The host is home's machine under another name and with another plugstack.conf (weirlab.host)."""
+sites. The host is home's machine under another name, with another plugstack.conf and a Prolog, and gives nobody a
+shell (weirlab.host)."""
 
 import os
+import shutil
+from pathlib import Path
 
 from .errors import LabError
 from .hostlist import expand
 
 HOST, URL = "gw1", "http://127.0.0.1:9812/sites"
+_PROLOG = Path(__file__).resolve().parents[3] / "packaging" / "etc" / "weir-gateway-prolog"
 _KEYS = {"site", "names", "gpus", "cpus", "memory", "partition", "host"}
 
 
@@ -52,18 +56,31 @@ def plugstack(directory, weir):
     if not weir or not os.path.exists(f"{weir}/lib/spank_weir.so"):
         return ""
     return (f"required {directory}/plugins/spank_weir.so gateway=/run/weir/gateway.sock "
-            f"relay={directory}/weir/bin/weir-relay\n")
+            f"relay={directory}/plugins/weir-relay\n")
 
 
-def start_host(lab, text):
+def slurm_conf(directory, gateways, weir):
+    """Lines of slurm.conf: a Prolog, which is another program on the gateway host."""
+    return [f"Prolog={directory}/etc/prolog"] if gateways and plugstack(directory, weir) else []
+
+
+def start_host(lab, weir):
     """Makes the gateway host, if the lab has one."""
+    text = plugstack(lab.directory, weir)
+    if text:
+        shutil.copyfile(f"{weir}/bin/weir-relay", lab.path("plugins/weir-relay"))
+        os.chmod(lab.path("plugins/weir-relay"), 0o755)
+        lab.write("etc/prolog", "#!/bin/sh\n", mode=0o755)
     for host in set(lab.facts["gateways"].values()):
-        own = f"private/{host}.plugstack.conf"
-        lab.write(own, text)
-        files = [f"{lab.directory}/etc/plugstack.conf"]
-        files += ["/etc/slurm/plugstack.conf"] if os.path.isdir(lab.path("/etc/slurm")) else []
-        answer = lab.namespace.ask(do="host", name=host, files={path: lab.inside(own) for path in files})
-        lab.facts["hosts"][host] = answer["pid"]
+        own = {"plugstack.conf": text, "passwd": lab.read("private/passwd").replace("/bin/bash", "/usr/sbin/nologin")}
+        files = {"plugstack.conf": [f"{lab.directory}/etc/plugstack.conf"], "passwd": ["/etc/passwd"]}
+        files["plugstack.conf"] += ["/etc/slurm/plugstack.conf"] if os.path.isdir(lab.path("/etc/slurm")) else []
+        if text:
+            own["prolog"], files["prolog"] = _PROLOG.read_text(encoding="utf-8"), [f"{lab.directory}/etc/prolog"]
+        for name, content in own.items():
+            lab.write(f"private/{host}.{name}", content, mode=0o755 if name == "prolog" else 0o644)
+        seen = {path: lab.inside(f"private/{host}.{name}") for name, paths in files.items() for path in paths}
+        lab.facts["hosts"][host] = lab.namespace.ask(do="host", name=host, files=seen)["pid"]
 
 
 def specifications(directory, weir, hosts, one):
@@ -83,6 +100,13 @@ class Gateway:
         """Replaces the gateway host's plugstack.conf, which every new step reads."""
         for host in self.facts["hosts"]:
             self.write(f"private/{host}.plugstack.conf", text)
+
+    def small_disk(self, path, kib, owner):
+        """Puts a file system of that size over a folder of the lab's, as the gateway host alone sees it."""
+        [host] = self.facts["hosts"]
+        uid, gid = self.people.identity(owner)
+        self.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=0755,uid={uid},gid={gid}", "small",
+                  self.inside(path)], host=host)
 
     def start_gateway(self):
         """weir-gateway, until it answers."""

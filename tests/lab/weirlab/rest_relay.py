@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A relay that misbehaves, between nginx and slurmrestd: arguments are its port, slurmrestd's, and a JSON file
-{"kind": ..., "seconds": ...} that is read for every request. Every answer is so many seconds late, and
+{"kind": ..., "seconds": ..., "part": ..., "only": ...} that is read for every request. Every answer, or those to paths
+that end with `only`, is so many seconds late, and
   500        slurmrestd is not asked, the answer is status 500
   garbage    slurmrestd is not asked, the answer is status 200 and no JSON
-  truncated  the answer breaks off half-way
+  other      slurmrestd is not asked, the answer is a JSON object of something else
+  truncated  the answer breaks off after this part of it (half, unless told), and the connection with it
+  cut        likewise, but that is all that was promised: no end is missed but the JSON's
   lost_submit   slurmrestd takes the job, and the answer is lost; other requests are answered
+  late_submit   likewise, but slurmrestd is given the job only `late` seconds later, half a minute unless told
 """
 
 import ctypes
@@ -46,22 +50,32 @@ class Relay(http.server.BaseHTTPRequestHandler):
 
     def relay(self):
         told, body = fault(), self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.path.endswith(told.get("only", "")):
+            told = {}
         kind = told.get("kind")
         time.sleep(told.get("seconds", 0))
         if kind == "500":
             self.answer(500, b'{"errors": [{"error": "by order of the lab"}]}')
         elif kind == "garbage":
             self.answer(200, b"<html>down for maintenance")
+        elif kind == "other":
+            self.answer(200, b'{"status": "ok", "items": []}')
         else:
+            submits = self.command == "POST" and self.path.endswith("/job/submit")
+            if submits and kind == "late_submit":
+                time.sleep(told.get("late", 30))
             try:
                 status, text, content = self.ask(body)
             except OSError:
                 self.answer(502, b"slurmrestd does not answer", "text/plain")
                 return
-            if kind == "lost_submit" and self.command == "POST" and self.path.endswith("/job/submit"):
+            part = int(len(text) * told.get("part", 0.5))
+            if submits and kind in ("lost_submit", "late_submit"):
                 self.answer(LOST, b"")
+            elif kind == "cut":
+                self.answer(status, text[:part], content)
             else:
-                self.answer(status, text, content, len(text) // 2 if kind == "truncated" else None)
+                self.answer(status, text, content, part if kind == "truncated" else None)
 
     do_GET = do_POST = do_DELETE = do_PUT = relay
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lab's remote sites: whole clusters of other organisations, and the faults that they and the way to them have."""
 
+import contextlib
 import json
 import os
 
@@ -9,7 +10,7 @@ from .lab import Lab
 from .site_root import SCRATCH
 
 _SLOW = 30  # seconds that rest_answers("slow") takes
-_KINDS = (None, "500", "truncated", "garbage", "slow", "lost_submit")
+_KINDS = (None, "500", "truncated", "cut", "garbage", "other", "slow", "lost_submit", "late_submit")
 
 
 class Site(Lab):
@@ -19,7 +20,7 @@ class Site(Lab):
         people = users.People(number, plan["prefix"])
         super().__init__(home.namespace.of_site(number, plan["name"]), facts, people)
         self.home, self.number, self.name, self.plan = home, number, plan["name"], plan
-        self._seconds, self._kind = 0, None
+        self._seconds, self._kind, self._more = 0, None, {}
 
     def down(self):
         """A site alone cannot: its home does that."""
@@ -92,12 +93,12 @@ class Site(Lab):
             self._seconds = 0
         self._misbehave()
 
-    def rest_answers(self, kind):
-        """How REST fails from now on; None: not at all. `slow` takes half a minute, the others are in
-        rest_relay.py."""
+    def rest_answers(self, kind, part=0.5, only="", late=30):
+        """How REST fails from now on, maybe only where the path ends so; None: not at all. `slow` takes half a
+        minute, the others are in rest_relay.py, also what `part` and `late` are."""
         if kind not in _KINDS:
             raise ValueError(f"rest_answers: no {kind!r} (there are {', '.join(map(str, _KINDS))})")
-        self._kind = kind
+        self._kind, self._more = kind, {"part": part, "only": only, "late": late}
         self._misbehave()
 
     def _misbehave(self):
@@ -107,7 +108,7 @@ class Site(Lab):
             if os.path.exists(path):
                 os.unlink(path)
             return
-        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds}))
+        self.write(f"{site_services.FAULT}.new", json.dumps({"kind": self._kind, "seconds": seconds} | self._more))
         site_services.start_relay(self)
         os.replace(f"{path}.new", path)
 
@@ -138,8 +139,10 @@ class Site(Lab):
         """Leaves no room on the shared file system, with a file of the user's."""
         with open(self.scratch(user, ".full"), "ab") as file:
             os.fchown(file.fileno(), *self.people.identity(self.people.prefix + user.removeprefix(self.people.prefix)))
-            room = os.fstatvfs(file.fileno())
-            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room.f_bavail * room.f_frsize)
+            while room := os.fstatvfs(file.fileno()).f_bavail:
+                with contextlib.suppress(OSError):  # others write, too
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size,
+                                       room * os.fstatvfs(file.fileno()).f_frsize)
 
     def free(self, user):
         """Takes back what fill did."""

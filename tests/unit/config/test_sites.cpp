@@ -102,6 +102,7 @@ sites:
       - {name: rest, gpu_hours: 0.5, until: "2026-06-30T12:30:05Z"}
     latency: 45ms
     max_remote_wait: 30m
+    overtime: 10m
     max_jobs: 20
 )");
     Site wanted = usual_site();
@@ -129,6 +130,7 @@ sites:
     };
     wanted.latency = 45ms;
     wanted.max_remote_wait = 30min;
+    wanted.overtime = 10min;
     wanted.max_jobs = 20;
     CHECK(policy.overflow.sites == std::vector{wanted});
     CHECK(policy.overflow.currency == "USD");

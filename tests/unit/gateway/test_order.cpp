@@ -66,24 +66,41 @@ TEST_CASE("an order never lacks an environment", "[gateway]") {
     CHECK(make_order({}, local_job(), {}, site).environment.contains("PATH"));
 }
 
+TEST_CASE("a warning for the steps goes along, one for the script comes by the relay", "[gateway]") {
+    config::SiteConnection site;
+    site.root = "/s";
+    LocalJob job = local_job();
+    CHECK(make_order({}, job, {}, site).signal.empty());
+    job.admin_comment = "weir:signal=USR1@90;site=west@ab";
+    CHECK(make_order({}, job, {}, site).signal == "USR1@90");
+    job.admin_comment = "weir:signal=B:USR1@90;site=west@ab";
+    CHECK(make_order({}, job, {}, site).signal.empty());
+}
+
 TEST_CASE("what a site could not be asked for is not sent, and the reason is told", "[gateway]") {
-    CHECK(unsendable(local_job()).empty());
+    CHECK(unsendable(local_job(), {}).empty());
     LocalJob job = local_job();
     job.batch = false;
-    CHECK(unsendable(job) == "it is no batch job");
+    CHECK(unsendable(job, {}) == "it is no batch job");
     job = local_job();
     job.heterogeneous = true;
-    CHECK(unsendable(job) == "it is a component of a heterogeneous job");
+    CHECK(unsendable(job, {}) == "it is a component of a heterogeneous job");
     job = local_job();
+    job.container = "/srv/bundle";
+    CHECK(unsendable(job, {}) == "it runs in a container (--container)");
+    job = local_job();
+    CHECK(unsendable(job, std::string("A=1\0SLURM_GET_USER_ENV=1\0", 25)) ==
+          "its user's login shell is to run where it starts (--get-user-env, or an --export without ALL)");
+    CHECK(unsendable(job, std::string("A=SLURM_GET_USER_ENV=1\0", 23)).empty());
     job.time_limit = 0s;
-    CHECK(unsendable(job) == "it has no time limit");
+    CHECK(unsendable(job, {}) == "it has no time limit");
     job = local_job();
     job.gpus = {4, 2};
-    CHECK(unsendable(job) == "its GPUs are spread unevenly over its nodes");
+    CHECK(unsendable(job, {}) == "its GPUs are spread unevenly over its nodes");
     job.gpus = {4};  // on one of two nodes
-    CHECK(unsendable(job) == "its GPUs are spread unevenly over its nodes");
+    CHECK(unsendable(job, {}) == "its GPUs are spread unevenly over its nodes");
     job.gpus.clear();
-    CHECK(unsendable(job).empty());
+    CHECK(unsendable(job, {}).empty());
 }
 
 TEST_CASE("GPUs are read from what Slurm says a node gives a job", "[gateway]") {

@@ -120,6 +120,26 @@ TEST_CASE("an end that was noted just before a crash is not noted again", "[gate
     CHECK(records->find(17)->run.sequence == sequence);
 }
 
+TEST_CASE("an end whose line is written and whose file cannot be replaced is noted once", "[gateway]") {
+    const Folder folder;
+    auto records = Records::open(folder.path);
+    REQUIRE(records);
+    REQUIRE(records->put(record_of(17)));
+    const fs::path in_the_way = folder.path / "jobs" / "17.json.new";
+    fs::create_directory(in_the_way);
+    for (int again = 0; again < 2; ++again) {
+        Record ended = *records->find(17);
+        CHECK_FALSE(records->finish(ended));
+    }
+    CHECK(records->finished(0, 10).size() == 1);
+    fs::remove(in_the_way);
+    Record ended = *records->find(17);
+    REQUIRE(records->finish(ended));
+    CHECK(ended.run.sequence > 0);
+    CHECK(records->find(17)->ended());
+    CHECK(records->finished(0, 10).size() == 1);
+}
+
 TEST_CASE("a ledger that begins anew counts on from where a lost one may have come to", "[gateway]") {
     const Folder folder;
     const auto finish = [&] {

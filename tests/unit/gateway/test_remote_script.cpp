@@ -41,9 +41,9 @@ TEST_CASE("the site's script puts the user's where it runs and becomes it", "[ga
     script.exported = {{"SLURM_ARRAY_TASK_ID", "4"}};
     script.nonce = "ab";
     const std::string text = to_text(script);
-    CHECK(text.find("cat >.weir-script <<'WEIR_ab'\n#!/bin/bash\necho \"$1\"\nWEIR_ab\n") !=
+    CHECK(text.find("cat >.weir-script <<'WEIR_ab' || full\n#!/bin/bash\necho \"$1\"\nWEIR_ab\n") !=
           std::string::npos);
     CHECK(text.find("export SLURM_ARRAY_TASK_ID='4'\n") != std::string::npos);
     CHECK(text.ends_with("exec ./.weir-script 'a b' 'it'\\''s'\n"));
-    CHECK(text.find("cd '/scratch/w-alice/weir.1.17.ab' || exit 1") != std::string::npos);
+    CHECK(text.find("cd '/scratch/w-alice/weir.1.17.ab' || full") != std::string::npos);
 }

@@ -78,6 +78,20 @@ TEST_CASE("where the command fails the token that there was is used on", "[gatew
     CHECK_FALSE(Tokens(site).of("w-alice"));
 }
 
+TEST_CASE("where the command fails a token that has run out is not used, and the command is to blame",
+          "[gateway]") {
+    const Secret file(kRunOut);
+    config::SiteConnection site;
+    site.token_file = file.path;
+    site.token_command = {"/bin/false"};
+    Tokens tokens(site);
+    for (int again = 0; again < 2; ++again) {  // the second time it is not run: that would be too soon
+        const auto token = tokens.of("w-alice");
+        REQUIRE_FALSE(token);
+        CHECK(token.error().message == "token_command for w-alice: /bin/false ended with 1");
+    }
+}
+
 TEST_CASE("a command's output is taken only if it ends well, soon, and says no more than it should",
           "[gateway]") {
     CHECK(output_of({"/bin/echo", "x"}, 20s) == "x\n");

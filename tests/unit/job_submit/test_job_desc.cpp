@@ -232,6 +232,31 @@ TEST_CASE("whether a job has a script, may be requeued and how long it may run i
     CHECK(read_submission(job, nullptr, false).requeueable == Requeue::kYes);
 }
 
+TEST_CASE("a job whose login shell or container is of this cluster stays here", "[job_submit][job_desc]") {
+    char* environment[] = {words("HOME=/home/alice"), words("SLURM_GET_USER_ENV=1")};
+    const auto stays = [&](std::uint32_t entries) {
+        return read([&](job_desc_msg_t& job) {
+                   job.environment = environment;
+                   job.env_size = entries;
+               })
+            .stays;
+    };
+    CHECK(stays(1).empty());
+    CHECK(stays(2).starts_with("it does not go with --get-user-env"));
+    CHECK(read([](job_desc_msg_t& job) { job.container = words("/srv/bundle"); }).stays ==
+          "jobs in a container (--container) do not run elsewhere");
+}
+
+TEST_CASE("how long before its end a job is warned is read", "[job_submit][job_desc]") {
+    const Submission job = read([](job_desc_msg_t& message) {
+        message.warn_signal = 10;
+        message.warn_time = 90;
+        message.warn_flags = KILL_JOB_BATCH;
+    });
+    CHECK(job.signal == NoticeSignal{10, true, {}});
+    CHECK(job.signal_ahead == Duration(90));
+}
+
 TEST_CASE("options are found among what other plugins say, by their whole names", "[job_submit][job_desc]") {
     job_desc_msg_t job = plain_job();
     CHECK(read_options(job) == Options{});

@@ -86,6 +86,17 @@ TEST_CASE("only batch jobs may say that they run elsewhere; each may say that it
         refusal(&Options::overflow, "allow:west;site=west@1").starts_with("weir: --weir-overflow: \"west;"));
 }
 
+TEST_CASE("a job that can run here alone may say no other", "[job_submit][options]") {
+    Submission job = batch_job();
+    job.stays = "it is of here";
+    Options options;
+    options.overflow = "prefer";
+    CHECK(note(options, job).refusal == "weir: --weir-overflow: it is of here");
+    options.overflow = "never";
+    CHECK(note(options, job).refusal.empty());
+    CHECK(note({}, job).refusal.empty());
+}
+
 TEST_CASE("what contradicts the job is refused, and nothing is noted", "[job_submit][options]") {
     Submission job = batch_job();
     const auto refusal = [&](const Options& options) {

@@ -19,6 +19,16 @@ TEST_CASE("the cost of work is rounded up to a millionth", "[money]") {
     CHECK(cost(GpuSeconds{-3600}, Money{600'000}) == Money{});
 }
 
+TEST_CASE("the cost of bytes goes by 10^9 of them, rounded up", "[money]") {
+    CHECK(cost(Bytes{1'000'000'000}, Money{20'000}) == Money{20'000});
+    CHECK(cost(Bytes{2'500'000'000}, Money{20'000}) == Money{50'000});
+    CHECK(cost(Bytes{1}, Money{20'000}) == Money{1});
+    CHECK(cost(Bytes{}, Money{20'000}) == Money{});
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    CHECK(cost(Bytes{kMost}, Money{kMost}) == Money{kMost});
+    CHECK(cost(Bytes{999'999'999}, Money{kMost}).value < kMost);
+}
+
 TEST_CASE("a cost beyond every amount is the largest amount", "[money]") {
     constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
     CHECK(cost(GpuSeconds{kMost}, Money{kMost}) == Money{kMost});

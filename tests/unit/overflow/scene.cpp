@@ -58,6 +58,7 @@ policies::Site& Scene::add_site(const std::string& name, int nodes) {
     for (int i = 1; i <= nodes; ++i) site.nodes.push_back(prefix + std::to_string(i));
     site.users = {{"alice", "w-alice"}};
     site.terms.gpu_hour.by_type["a100"] = usd(0.50);
+    site.overtime = {};
     SiteLook fresh;
     fresh.site = name;
     fresh.gateway_answers = true;

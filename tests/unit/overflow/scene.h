@@ -10,8 +10,8 @@
 namespace weir::test {
 
 // A full home cluster (t1-t4 of train, 8 h100 each at 2.00 an hour) and site west, twice as slow, with two
-// gateway nodes w1 and w2 of 8 a100 each at 0.50 an hour; both sites of the comparison are easily reckoned by
-// hand. Alice may go there. Nothing waits unless a test says so.
+// gateway nodes w1 and w2 of 8 a100 each at 0.50 an hour, and punctual; both sites of the comparison are
+// easily reckoned by hand. Alice may go there. Nothing waits unless a test says so.
 struct Scene {
     World world;
     policies::OverflowPolicy policy;

@@ -265,3 +265,12 @@ TEST_CASE("jobs that can run nowhere else are not compared") {
     }
     CHECK(compared() == 0);
 }
+
+TEST_CASE("what a site lets jobs run beyond their time limits is set aside, too, and not reckoned with") {
+    Scene scene;
+    scene.job(1);
+    scene.west().overtime = 30min;
+    const Plan plan = scene.decide();
+    CHECK(place_of(plan, 1, "west").price == usd(8));  // four GPUs for four hours, at half the speed
+    CHECK(place_of(plan, 1, "west").worst == usd(5));  // for two hours and a half
+}

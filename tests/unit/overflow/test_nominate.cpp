@@ -7,6 +7,24 @@ using namespace weir;
 using namespace weir::test;
 using namespace std::chrono_literals;
 
+TEST_CASE("a job that may start at a site is compared as long as it waits") {
+    Scene scene;
+    scene.add_site("east", 1).terms.gpu_hour.by_type["a100"] = usd(0.80);
+    scene.job(1);
+    scene.cycle_twice();
+    const Plan plan = scene.cycle();
+    const Comparison& told = comparison_of(plan, 1);
+    CHECK(told.chosen == "west");
+    CHECK(told.why == scene.memory().nominations.front().why);
+    REQUIRE(told.places.size() == 3);
+    CHECK(place_of(plan, 1, "home").excluded.empty());
+    CHECK(place_of(plan, 1, "west").price == usd(8));  // four hours of four GPUs
+    CHECK(place_of(plan, 1, "east").price == usd(12.80));
+    const Snapshot now = scene.snapshot();
+    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+          Names{"Weir lets it start at site west, too: " + told.why});
+}
+
 TEST_CASE("a site that stays better for long enough is added to a job's partitions") {
     Scene scene;
     scene.job(1);

@@ -59,6 +59,25 @@ TEST_CASE("power is paid for the time that a run really ran") {
     CHECK(scene.memory().spendings.front().spent == usd(0.10));  // 2 GPU-hours of the voucher, and 1 kWh
 }
 
+TEST_CASE("what came back is paid for, of a run that was withdrawn too") {
+    Scene scene = with_run();
+    scene.west().terms.egress_gb = usd(0.02);
+    scene.finish(1, 30min);
+    scene.look().finished.back().brought = Bytes{2'500'000'000};
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0.05));  // the GPUs are the voucher's
+    RemoteRun second = scene.look().finished.back();
+    second.sequence = 2;
+    second.job = JobId{2};
+    second.label = "2";
+    second.started.reset();
+    second.withdrawn = true;
+    second.brought = Bytes{500'000'000};
+    scene.look().finished.push_back(second);
+    scene.cycle();
+    CHECK(scene.memory().spendings.front().spent == usd(0.06));
+}
+
 TEST_CASE("a job that ended unseen stays set aside until its gateway tells, or for a week") {
     Scene scene = with_run();
     scene.look().gateway_answers = false;
@@ -109,14 +128,70 @@ TEST_CASE("a nominated job that is cancelled while it waits frees what was set a
     CHECK(scene.memory().nominations.empty());
 }
 
-TEST_CASE("a run that nothing is remembered of is paid for in money") {
+TEST_CASE("a run is paid for by what vouchers have left when it ends, however little was set aside for it") {
+    Scene scene = with_run();
+    scene.job(2);
+    scene.cycle_twice();
+    scene.start_at(2, "w2", RunStage::kRunning);
+    scene.cycle();
+    REQUIRE(scene.memory().nominations.back().vouchers.empty());
+    scene.pass(15min);
+    scene.finish(1, 15min);  // of the two hours that were set aside, one is free again
+    scene.world.end(1);
+    scene.cycle();
+    scene.finish(2, 30min);
+    scene.world.end(2);
+    scene.cycle();
+    CHECK(scene.memory().vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
+    CHECK(scene.decide().overflow.sites.front().spent_today == usd(0.50));
+}
+
+TEST_CASE("a run that nothing is remembered of is paid for by what vouchers have left, and in money") {
     Scene scene = with_run();
     scene.memory().nominations.clear();
     scene.finish(1, 1h);
     scene.cycle();
     CHECK(scene.memory().spendings.front().budget == "spill");
-    CHECK(scene.memory().spendings.front().spent == usd(2));
-    CHECK(scene.memory().vouchers.empty());
+    CHECK(scene.memory().spendings.front().spent == usd(1));
+    CHECK(scene.memory().vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
+}
+
+TEST_CASE("what runs at a site and is not remembered is set aside again, and paid for once") {
+    Scene scene = with_run();
+    const Nomination before = scene.memory().nominations.front();
+    scene.memory().nominations.clear();
+    SECTION("it ends there") {
+        Plan plan = scene.cycle();
+        REQUIRE(plan.ledger.overflow.nominations.size() == 1);
+        const Nomination& again = plan.ledger.overflow.nominations.front();
+        CHECK(again.worst == before.worst);
+        CHECK(again.vouchers == before.vouchers);
+        CHECK(again.home == Names{"train"});
+        CHECK(plan.overflow.budgets.front().aside == usd(3));
+        CHECK(scene.cycle().ledger.overflow == plan.ledger.overflow);
+        scene.pass(1h);
+        scene.finish(1, 1h);
+        scene.world.end(1);
+        plan = scene.cycle();
+        CHECK(plan.ledger.overflow.nominations.empty());
+        CHECK(plan.ledger.overflow.vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
+        CHECK(plan.overflow.sites.front().spent_today == usd(1));
+    }
+    SECTION("it comes back") {
+        scene.cycle();
+        scene.look().runs.clear();
+        scene.requeue(1);
+        scene.pass(10s);
+        scene.cycle();
+        scene.pass(10s);
+        scene.cycle();
+        CHECK(scene.world.jobs.at(1).partitions == Names{"train"});
+        CHECK(scene.decide().overflow.budgets.front().aside == usd(0));
+    }
+    SECTION("nobody is known to run it") {
+        scene.look().runs.clear();
+        CHECK(scene.cycle().ledger.overflow.nominations.empty());
+    }
 }
 
 TEST_CASE("a run that never started costs nothing") {
@@ -134,7 +209,8 @@ TEST_CASE("how long a sent job has come is explained, and what its gateway says"
     const Snapshot now = scene.snapshot();
     Plan plan = scene.decide();
     CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
-          Names{"it has been sent to site west, where it is job 345 of w-alice; it runs there",
+          Names{"Weir let it start at site west: " + scene.memory().nominations.front().why,
+                "it has been sent to site west, where it is job 345 of w-alice; it runs there",
                 "the site's gateway says: it has started at west"});
 }
 
