@@ -138,8 +138,9 @@ def node_failure(home, jobs):
     nodes = list(home.facts["gateways"])
     for node in nodes:
         home.kill(f"slurmd@{node}")
-    for job in jobs:
-        kill(home, of_job(home, "weir-relay", job) + of_job(home, "slurmstepd", job))
+    for name in ("slurmstepd", "weir-relay"):  # a stepd that saw its relay killed would tell of it
+        for job in jobs:
+            kill(home, of_job(home, name, job))
     home.run(["scontrol", "update", f"nodename={','.join(nodes)}", "state=down", "reason=test"], user="slurm")
     for job in jobs:
         home.wait(lambda job=job: home.job(job)["Restarts"], 30, "it to be requeued", until=lambda seen: seen == "1")

@@ -25,6 +25,8 @@ def west(home):
     yield site
     site.rest_answers(None)
     site.link(True)
+    if not home.pids("weir-gateway", zombies=False):
+        home.start("weir-gateway")
     if not site.pids("sshd", zombies=False):
         site.start("sshd")
     for lab in (site, home):
