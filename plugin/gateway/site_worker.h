@@ -42,7 +42,8 @@ class SiteWorker {
     void find_again(Task& task);
     void withdraw(Task& task);
     void pass_signals(Task& task);
-    void watch(std::vector<Task>& tasks);
+    void visit(const std::string& account, std::vector<Task>& tasks);
+    void watch(const std::string& account, std::vector<Task>& tasks);
     void look(Task& task);
     void waits(Task& task);
     void seen(Task& task, const rest::Job& job);

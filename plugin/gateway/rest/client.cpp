@@ -15,6 +15,7 @@ namespace {
 constexpr net::Bounds kSmall{std::chrono::seconds(10), std::size_t{16} << 20};
 constexpr net::Bounds kLong{std::chrono::seconds(60), std::size_t{256} << 20};
 constexpr std::size_t kIdsAtOnce = 200;  // some 4 kB of address
+constexpr int kUnspecified = -1;         // Slurm's SLURM_ERROR
 
 // What a token may meet on its way to this host's own slurmrestd.
 constexpr std::array kLoopbacks{"http://127.0.0.1", "http://localhost", "http://[::1]"};
@@ -138,7 +139,8 @@ Answered<void> Client::accepts(const Credentials& who) {
     if (!known && known.error().trouble == Trouble::kUnauthorized) return tl::make_unexpected(known.error());
     if (found)
         return failed(Trouble::kUnreachable,
-                      endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user);
+                      endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user,
+                      kUnspecified);
     Failure failure = found.error();
     // Whatever it is, it says nothing of the submission, which was not sent.
     if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
