@@ -142,6 +142,9 @@ Answered<void> Client::accepts(const Credentials& who) {
                       endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user,
                       kUnspecified);
     Failure failure = found.error();
+    // That it did answer, if not with sense, is kept.
+    const bool unclear = failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage;
+    if (unclear && failure.slurm_errno == 0) failure.slurm_errno = kUnspecified;
     // Whatever it is, it says nothing of the submission, which was not sent.
     if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
     return tl::make_unexpected(std::move(failure));
