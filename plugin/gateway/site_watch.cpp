@@ -43,41 +43,37 @@ void SiteWorker::pass_signals(Task& task) {
     }
 }
 
-// All copies that wait or run, asked for account by account.
-void SiteWorker::watch(std::vector<Task>& tasks) {
-    std::map<std::pair<Clock::time_point, std::string>, std::vector<Task*>> accounts;
+// All copies of an account that wait or run.
+void SiteWorker::watch(const std::string& account, std::vector<Task>& tasks) {
+    std::vector<Task*> owned;
+    std::vector<std::uint32_t> ids;
     for (Task& task : tasks) {
         if (task.record.withdrawal != Withdrawal::kNone) {
             change(task, [](Record& it) { it.run.stage = RunStage::kWithdrawing; });
             continue;
         }
         if (!task.live.signals.empty()) pass_signals(task);
-        accounts[{last_failed(task.record.run.remote_user), task.record.run.remote_user}].push_back(&task);
+        owned.push_back(&task);
+        ids.push_back(task.record.run.remote_id);
     }
-    for (auto& [who_failed, owned] : accounts) {
-        const std::string& account = who_failed.second;
-        if (Clock::now() < next_try_) return;
-        auto credentials = who(account);
-        if (!credentials) continue;
-        std::vector<std::uint32_t> ids;
-        ids.reserve(owned.size());
-        for (const Task* task : owned) ids.push_back(task->record.run.remote_id);
-        const auto states = checked(account, client_.states(*credentials, ids));
+    if (owned.empty() || Clock::now() < next_try_ || on_hold(account)) return;
+    auto credentials = who(account);
+    if (!credentials) return;
+    const auto states = checked(account, client_.states(*credentials, ids));
+    for (Task* task : owned) {
         if (!states) {
-            for (const Task* task : owned) later_each_time(*task);
+            later_each_time(*task);
             continue;
         }
-        for (Task* task : owned) {
-            const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
-            const bool waiting = state != states->end() && state->state == rest::State::kPending;
-            const bool as_known = state != states->end() && task->record.run.started &&
-                                  !rest::ended(state->state) && !lately_doubted(task->record);
-            if (waiting)
-                waits(*task);
-            else if (!as_known)
-                look(*task);
-            later(*task, owned.size() > kMany ? kLookEveryOfMany : kLookEvery);
-        }
+        const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
+        const bool waiting = state != states->end() && state->state == rest::State::kPending;
+        const bool as_known = state != states->end() && task->record.run.started &&
+                              !rest::ended(state->state) && !lately_doubted(task->record);
+        if (waiting)
+            waits(*task);
+        else if (!as_known)
+            look(*task);
+        later(*task, owned.size() > kMany ? kLookEveryOfMany : kLookEvery);
     }
 }
 

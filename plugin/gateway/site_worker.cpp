@@ -138,30 +138,36 @@ std::vector<SiteWorker::Task> SiteWorker::due() {
         if (Clock::now() < live.next_ask) continue;
         tasks.push_back({record, live});
     }
-    // Whoever fails holds up nobody who came after him.
-    std::ranges::stable_sort(tasks, {},
-                             [&](const Task& task) { return last_failed(task.record.run.remote_user); });
     return tasks;
 }
 
 void SiteWorker::round() {
     if (Clock::now() < next_try_) return;
-    std::vector<Task> tasks = due();
+    // Account by account, those that failed last at the end: whoever fails holds up nobody else.
+    std::map<std::pair<Clock::time_point, std::string>, std::vector<Task>> accounts;
+    for (Task& task : due()) {
+        const std::string& account = task.record.run.remote_user;
+        accounts[{last_failed(account), account}].push_back(std::move(task));
+    }
+    for (auto& [which, tasks] : accounts) visit(which.second, tasks);
+    if (Clock::now() >= next_probe_ && Clock::now() >= next_try_) {
+        next_probe_ = Clock::now() + kProbe;
+        probe();
+    }
+}
+
+// All that is due for one account.
+void SiteWorker::visit(const std::string& account, std::vector<Task>& tasks) {
     std::vector<Task> watched;
     for (Task& task : tasks) {
-        if (Clock::now() < next_try_) return;
-        if (on_hold(task.record.run.remote_user)) continue;
+        if (Clock::now() < next_try_ || on_hold(account)) return;
         const RunStage stage = task.record.run.stage;
         if (stage == RunStage::kWaiting || stage == RunStage::kRunning)
             watched.push_back(std::move(task));
         else
             step(task);
     }
-    watch(watched);
-    if (Clock::now() >= next_probe_ && Clock::now() >= next_try_) {
-        next_probe_ = Clock::now() + kProbe;
-        probe();
-    }
+    if (Clock::now() >= next_try_ && !on_hold(account)) watch(account, watched);
 }
 
 void SiteWorker::step(Task& task) {

@@ -45,7 +45,8 @@ class SiteWorker {
     void find_again(Task& task);
     void withdraw(Task& task);
     void pass_signals(Task& task);
-    void watch(std::vector<Task>& tasks);
+    void visit(const std::string& account, std::vector<Task>& tasks);
+    void watch(const std::string& account, std::vector<Task>& tasks);
     rest::Answered<rest::Job> copy_of(const Task& task, const rest::Credentials& credentials);
     void look(Task& task);
     void waits(Task& task);

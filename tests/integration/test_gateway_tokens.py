@@ -92,7 +92,8 @@ def test_a_token_that_the_site_does_not_take_holds_up_its_user_alone(home, unsur
     bobs = send(home, west, script=f"{TALK}exit 2", user="bob")
     let_go(west, bobs, "bob")
     came_whole(home, west, bobs, 2, timeout=30, user="bob")
-    assert told(home, west)["reachable"] and copies(west, waits) == {}
+    home.wait(lambda: told(home, west)["reachable"], 30, "the site to be open to him", step=0.1)
+    assert copies(west, waits) == {}
     renew_with(home, west, program)
     came_whole(home, west, waits, 3)
 

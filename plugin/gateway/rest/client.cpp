@@ -142,12 +142,14 @@ Answered<void> Client::accepts(const Credentials& who) {
     // A ping does not always tell a token that is not accepted from a controller that does not answer.
     const auto known = job(who, 1);
     if (!known && known.error().trouble == Trouble::kUnauthorized) return tl::make_unexpected(known.error());
-    if (found)
-        return failed(Trouble::kUnreachable,
-                      endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user);
-    Failure failure = found.error();
+    Failure failure{Trouble::kUnreachable,
+                    endpoint_.url + ": slurmctld does not answer slurmrestd, or not for " + who.user, 0,
+                    true};
+    if (!found) {
+        failure = found.error();
+        failure.perhaps_token = failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage;
+    }
     // Whatever it is, it says nothing of the submission, which was not sent.
-    failure.perhaps_token = failure.trouble == Trouble::kUnsure || failure.trouble == Trouble::kGarbage;
     if (failure.trouble != Trouble::kUnauthorized) failure.trouble = Trouble::kUnreachable;
     return tl::make_unexpected(std::move(failure));
 }
