@@ -144,6 +144,8 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     const bool tells = told.starts_with(prefix) && is_nonce(told.substr(prefix.size()));
     const bool sent_before = tells || may_be_there;
     if (sent_before) record.attempted = record.run.asked = job.started;
+    if (const auto at_last = board_.records().sent_before(job.id); may_be_there && !tells && at_last)
+        record.attempted = std::min(*at_last, job.started.value_or(*at_last));
     record.name = tells ? told : may_be_there ? prefix : with_nonce(prefix);
     record.arguments = words_at(guest.asks, "arguments");
     record.stage_in = words_at(guest.asks, "stage_in");

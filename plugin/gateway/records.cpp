@@ -2,6 +2,7 @@
 #include "plugin/gateway/records.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,19 @@ using nlohmann::json;
 
 constexpr const char* kFinished = "finished.jsonl";
 constexpr const char* kBroken = "broken";
+constexpr const char* kBegun = "begun";         // beside the jobs' files, so that it is lost with them
 constexpr std::size_t kKeptFinished = 100'000;  // in memory, the latest
+
+// When the file was first made, which this does if need be.
+Result<Time> time_noted(const fs::path& file) {
+    struct stat info {};
+    const int opened = ::open(file.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool known = opened >= 0 && ::fstat(opened, &info) == 0;
+    const int code = errno;
+    ::close(opened);
+    if (!known) return failure(file.string() + ": " + std::generic_category().message(code));
+    return Time(Duration(info.st_mtime));
+}
 
 Result<void> append_line(const fs::path& file, const std::string& line) {
     const int opened = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -48,6 +61,9 @@ Result<Records> Records::open(const fs::path& folder) {
     fs::create_directories(folder / "jobs", failed);
     if (failed) return failure(folder.string() + ": " + failed.message());
     Records records(folder);
+    auto begun = time_noted(folder / "jobs" / kBegun);
+    if (!begun) return tl::make_unexpected(begun.error());
+    records.begun_ = *begun;
     for (const auto& entry : fs::directory_iterator(folder / "jobs", failed)) {
         if (entry.path().extension() != ".json") continue;
         std::ifstream file(entry.path());
@@ -79,9 +95,17 @@ Result<void> Records::lay_aside(const fs::path& file, const std::string& why) {
     return {};
 }
 
-bool Records::doubts(std::uint32_t job, std::uint32_t restarts) const {
+bool Records::laid_aside(std::uint32_t job) const {
     std::error_code failed;
-    if (fs::exists(folder_ / kBroken / file_of(job).filename(), failed)) return true;
+    return fs::exists(folder_ / kBroken / file_of(job).filename(), failed);
+}
+
+std::optional<Time> Records::sent_before(std::uint32_t job) const {
+    return laid_aside(job) ? std::nullopt : std::optional(begun_);
+}
+
+bool Records::doubts(std::uint32_t job, std::uint32_t restarts) const {
+    if (laid_aside(job)) return true;
     return restarts > 0 &&
            std::ranges::none_of(finished_, [&](const auto& entry) { return entry.second.job == JobId{job}; });
 }

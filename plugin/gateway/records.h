@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "plugin/gateway/record.h"
@@ -24,6 +25,10 @@ class Records {
     // Whether a job without a record may have a copy all the same: its file is laid aside, or it has run
     // before, and not by this ledger.
     bool doubts(std::uint32_t job, std::uint32_t restarts) const;
+
+    // When this ledger began: what it does not know was sent before. Absent for a job whose file is laid
+    // aside.
+    std::optional<Time> sent_before(std::uint32_t job) const;
 
     const std::map<std::uint32_t, Record>& all() const { return records_; }
     const Record* find(std::uint32_t job) const;
@@ -48,7 +53,10 @@ class Records {
     void catch_up();
     std::filesystem::path file_of(std::uint32_t job) const;
 
+    bool laid_aside(std::uint32_t job) const;
+
     std::filesystem::path folder_;
+    Time begun_{};
     std::map<std::uint32_t, Record> records_;
     std::vector<std::pair<std::string, RemoteRun>> finished_;  // site and run, by sequence
     std::uint64_t last_sequence_ = 0;

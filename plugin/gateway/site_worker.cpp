@@ -14,7 +14,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kProbe{15};
-constexpr seconds kLongestRest{30};  // after troubles in a row
+constexpr std::size_t kInARound = 100;  // copies
+constexpr seconds kLongestRest{30};     // after troubles in a row
 constexpr seconds kCancelAgain{10};
 constexpr seconds kTwoLooks{5};  // apart, before a lost submission is made again
 constexpr seconds kMayArrive{
@@ -129,15 +130,22 @@ void SiteWorker::note(const rest::Failure& failure) {
     state.problem = failure.message;
 }
 
+// What is due, those first that have been so for longest: a crowd is taken in turns, so that nobody waits for
+// all of it.
 std::vector<SiteWorker::Task> SiteWorker::due() {
     const std::scoped_lock hold(board_.lock());
-    std::vector<Task> tasks;
+    const auto now = Clock::now();
+    std::vector<std::pair<const Record*, const Live*>> found;
     for (const auto& [job, record] : board_.records().all()) {
         if (record.site != name() || record.ended() || on_hold(record.run.remote_user)) continue;
-        Live& live = board_.live(job);
-        if (Clock::now() < live.next_ask) continue;
-        tasks.push_back({record, live});
+        const Live& live = board_.live(job);
+        if (live.next_ask <= now) found.emplace_back(&record, &live);
     }
+    std::ranges::stable_sort(found, {}, [](const auto& one) { return one.second->next_ask; });
+    if (found.size() > kInARound) found.resize(kInARound);
+    std::vector<Task> tasks;
+    tasks.reserve(found.size());
+    for (const auto& [record, live] : found) tasks.push_back({*record, *live});
     return tasks;
 }
 

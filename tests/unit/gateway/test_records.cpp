@@ -193,6 +193,26 @@ TEST_CASE("a job that has run before is doubted unless the ledger knows of it", 
     CHECK_FALSE(records->doubts(17, 1));
 }
 
+TEST_CASE("what a ledger does not know was sent before it began, unless a file of it was laid aside",
+          "[gateway]") {
+    const Folder folder;
+    const Time now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+    fs::create_directories(folder.path / "broken");
+    std::ofstream(folder.path / "broken" / "9.json") << "{";
+    const auto began = [&] {
+        const auto records = Records::open(folder.path);
+        REQUIRE(records);
+        CHECK_FALSE(records->sent_before(9));
+        return *records->sent_before(17);
+    };
+    CHECK(began() >= now);
+    fs::last_write_time(folder.path / "jobs" / "begun",
+                        fs::file_time_type::clock::now() - std::chrono::hours(2));
+    CHECK(began() < now - std::chrono::hours(1));  // it goes on
+    fs::remove_all(folder.path / "jobs");
+    CHECK(began() >= now);
+}
+
 TEST_CASE("a copy is known by its whole name, or by its prefix where the nonce was lost", "[gateway]") {
     Record record = record_of(17);
     record.directory = "/scratch/w-alice/";
