@@ -32,8 +32,8 @@ def refused(home, reason):
 
 
 def runs(home, job, node, held=False):
-    """Jobs do, once that is repaired: the one that was held, for which the site is first searched for a minute, or one
-    in its place."""
+    """Jobs do, once that is repaired: the one that was held, for which the site of a ledger so young is searched for a
+    minute, or one in its place."""
     home.run(["scontrol", "update", f"nodename={node}", "state=resume"])
     if held:
         home.run(["scontrol", "release", str(job)])

@@ -293,7 +293,7 @@ def test_the_plugin_exports_what_slurm_looks_up_and_nothing_else(build_dir):
     lines = subprocess.run(["nm", "-D", "--defined-only", plugin], check=True, capture_output=True,
                            text=True).stdout.splitlines()
     assert {line.split()[-1] for line in lines} == {
-        "slurm_spank_init", "slurm_spank_init_post_opt", "slurm_spank_task_init", "slurm_spank_user_init", "plugin_name",
+        "slurm_spank_init", "slurm_spank_init_post_opt", "slurm_spank_task_init", "plugin_name",
         "plugin_type", "plugin_version", "spank_plugin_version"}
     needed = subprocess.run(["readelf", "-d", plugin], check=True, capture_output=True, text=True).stdout
     assert "libslurm" not in needed and "libstdc++" not in needed

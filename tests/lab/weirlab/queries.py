@@ -4,7 +4,7 @@
 import shlex
 
 from . import text
-from .errors import LabError
+from .errors import CommandError
 from .hostlist import expand
 
 
@@ -27,7 +27,7 @@ class Queries:
         if result.returncode != 0:
             if "Invalid job id" in result.stderr:
                 return None
-            raise LabError(f"scontrol show job {job_id}: {result.stderr.strip()}")
+            raise CommandError(f"scontrol show job {job_id}: {result.stderr.strip()}")
         return text.job(result.stdout.splitlines()[0])
 
     def jobs(self):
