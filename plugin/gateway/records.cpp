@@ -21,7 +21,7 @@ using nlohmann::json;
 
 constexpr const char* kFinished = "finished.jsonl";
 constexpr const char* kBroken = "broken";
-constexpr const char* kBegun = "begun";         // beside the jobs' files, so that it is lost with them
+constexpr const char* kBegun = "begun";
 constexpr std::size_t kKeptFinished = 100'000;  // in memory, the latest
 
 // When the file was first made, which this does if need be.
@@ -58,10 +58,11 @@ fs::path Records::file_of(std::uint32_t job) const {
 
 Result<Records> Records::open(const fs::path& folder) {
     std::error_code failed;
-    fs::create_directories(folder / "jobs", failed);
+    const bool begins = fs::create_directories(folder / "jobs", failed);
+    if (!failed && begins) fs::remove(folder / kBegun, failed);
     if (failed) return failure(folder.string() + ": " + failed.message());
     Records records(folder);
-    auto begun = time_noted(folder / "jobs" / kBegun);
+    auto begun = time_noted(folder / kBegun);
     if (!begun) return tl::make_unexpected(begun.error());
     records.begun_ = *begun;
     for (const auto& entry : fs::directory_iterator(folder / "jobs", failed)) {

@@ -20,6 +20,12 @@ def send(home, *options, script="true", user="alice", partition="west", installa
     return job
 
 
+def alone(home):
+    """Has weirctld only look on, which would else have jobs that come back from a site start elsewhere."""
+    home.wait(lambda: home.run(["weir", "pause"]), 60, "weirctld to pause")
+    return home
+
+
 def output(home, job, user="alice", suffix="out"):
     path = home.path(f"home/{user}/slurm-{job}.{suffix}")
     if not os.path.exists(path):

@@ -8,13 +8,13 @@ import pytest
 
 from flight import (COUNTS, HELD, STAGES, Flight, answers, back_up, kill, let_go, node_failure, of_job, restart, runs,
                     stages, start_soon)
-from mirroring import copies, ended, nominate, output, own, send
+from mirroring import alone, copies, ended, nominate, output, own, send
 from overflowing import overflowing
 
 
 @pytest.fixture(scope="module")
 def home(module_lab, build_dir):
-    return overflowing(module_lab, build_dir, wait="10m")
+    return alone(overflowing(module_lab, build_dir, wait="10m"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from flight import COUNTS, Flight, answers, kill, let_go, node_failure, of_job, runs, stages, start_soon
-from mirroring import copies, ended, left_at, output, own, send, told
+from mirroring import alone, copies, ended, left_at, output, own, send, told
 from overflowing import overflowing
 
 KEPT = 15  # seconds that the gateway keeps copies of jobs that Slurm does not know
@@ -15,7 +15,7 @@ KEPT = 15  # seconds that the gateway keeps copies of jobs that Slurm does not k
 
 @pytest.fixture(scope="module")
 def home(module_lab, build_dir):
-    return overflowing(module_lab, build_dir, wait="10m", env={"WEIR_GATEWAY_KEEP_LOST": str(KEPT)})
+    return alone(overflowing(module_lab, build_dir, wait="10m", env={"WEIR_GATEWAY_KEEP_LOST": str(KEPT)}))
 
 
 @pytest.fixture
