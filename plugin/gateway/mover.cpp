@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace weir::gateway {
 namespace {
@@ -41,12 +42,7 @@ bool worth_trying_again(const Error& error) {
 
 bool stays_inside(const std::string& name) {
     if (name.empty() || name.starts_with('/') || name.find('\0') != std::string::npos) return false;
-    for (std::size_t at = 0; at <= name.size();) {
-        const auto end = std::min(name.find('/', at), name.size());
-        if (name.compare(at, end - at, "..") == 0) return false;
-        at = end + 1;
-    }
-    return true;
+    return std::ranges::none_of(std::filesystem::path(name), [](const auto& part) { return part == ".."; });
 }
 
 // A change of a record that is still of the same copy.
@@ -106,18 +102,21 @@ bool Mover::still_wanted(const Task& task) {
            current->withdrawal == task.record.withdrawal;
 }
 
-void Mover::put_back(std::uint32_t job, milliseconds rest) {
+void Mover::put_back(std::uint32_t job, RunStage taken, milliseconds rest) {
     const std::scoped_lock hold(board_.lock());
     Live& live = board_.live(job);
     live.moving = false;
-    live.next_move = Clock::now() + rest;
+    const Record* now = board_.records().find(job);
+    const bool ended_meanwhile = taken == RunStage::kRunning && now != nullptr && now->run.stage != taken;
+    live.next_move = ended_meanwhile ? Clock::time_point{} : Clock::now() + rest;
 }
 
 bool Mover::round() {
     auto task = take();
     if (!task) return false;
+    const RunStage stage = task->record.run.stage;
     milliseconds rest{0};
-    switch (task->record.run.stage) {
+    switch (stage) {
     case RunStage::kStaging:
         stage_in(*task);
         rest = kTroubleRest;
@@ -127,15 +126,17 @@ bool Mover::round() {
         rest = kTroubleRest;
         break;
     default:
-        if (bring_output(*task) && task->record.run.stage == RunStage::kFetching) {
-            if (!quick_) stage_out(*task);
-            rest = task->record.fetched ? kFirstPause : milliseconds(kFullRest);
+        if (bring_output(*task) && stage == RunStage::kFetching) {
+            if (!quick_) {
+                stage_out(*task);
+                rest = task->record.fetched ? kFirstPause : milliseconds(kFullRest);
+            }
         } else {
             const auto least = std::min(task->streams[0].quiet, task->streams[1].quiet);
-            rest = task->record.run.stage == RunStage::kFetching ? milliseconds(50) : pause_after(least);
+            rest = stage == RunStage::kFetching ? milliseconds(50) : pause_after(least);
         }
     }
-    put_back(task->record.run.job.value, rest);
+    put_back(task->record.run.job.value, stage, rest);
     return true;
 }
 

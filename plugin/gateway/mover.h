@@ -33,7 +33,7 @@ class Mover {
     std::optional<Task> take();
     bool wanted(const Record& record, const Live& live) const;
     bool still_wanted(const Task& task);
-    void put_back(std::uint32_t job, std::chrono::milliseconds rest);
+    void put_back(std::uint32_t job, RunStage taken, std::chrono::milliseconds rest);
 
     void stage_in(Task& task);
     Result<bool> send_one(Task& task, Message& offer);

@@ -43,8 +43,11 @@ bool SiteWorker::change(Task& task, const std::function<void(Record&)>& apply) {
     if (current == nullptr || current->name != task.record.name) return false;
     Record changed = *current;
     apply(changed);
+    Live& live = board_.live(task.record.run.job.value);
+    // A mover that waits for more output is not waited for.
+    if (changed.run.stage != current->run.stage) live.next_move = {};
     if (!board_.put(changed)) {
-        board_.live(task.record.run.job.value).next_ask = Clock::now() + kWriteAgain;
+        live.next_ask = Clock::now() + kWriteAgain;
         return false;
     }
     task.record = changed;

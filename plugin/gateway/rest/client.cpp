@@ -14,6 +14,8 @@ namespace {
 
 constexpr net::Bounds kSmall{std::chrono::seconds(10), std::size_t{16} << 20};
 constexpr net::Bounds kLong{std::chrono::seconds(60), std::size_t{256} << 20};
+constexpr const char* kPing = "ping";
+constexpr std::chrono::seconds kLately{3};
 constexpr std::size_t kIdsAtOnce = 200;  // some 4 kB of address
 
 // What a token may meet on its way to this host's own slurmrestd.
@@ -98,7 +100,9 @@ Answered<T> Client::ask(const Credentials& who, const Call& call, Read read) {
         const auto answer = send(who, call, address);
         if (!answer) return tl::make_unexpected(answer.error());
         Answered<T> value = read(*answer);
+        if (value && call.path != kPing) served_ = {who, std::chrono::steady_clock::now()};
         if (value) return value;
+        served_ = {};
         if (!fresh && answer->status == 404 && value.error().trouble == Trouble::kRefused) continue;
         // Up to 23.11 a site does not say so.
         if (call.method == "GET" && value.error().trouble == Trouble::kUnsure && has_expired(who.token)) {
@@ -127,7 +131,7 @@ Answered<Version> Client::discover(const Credentials& who) {
 }
 
 Answered<Pinged> Client::ping(const Credentials& who) {
-    return ask<Pinged>(who, {"GET", "ping", kSmall, nullptr}, [](const net::Answer& answer) {
+    return ask<Pinged>(who, {"GET", kPing, kSmall, nullptr}, [](const net::Answer& answer) {
         return read_ping(answer.status, answer.body).map([&](Ping ping) {
             return Pinged{std::move(ping), answer.round_trip};
         });
@@ -135,6 +139,8 @@ Answered<Pinged> Client::ping(const Credentials& who) {
 }
 
 Answered<void> Client::accepts(const Credentials& who) {
+    // Of a crowd each need not ask.
+    if (served_.who == who && std::chrono::steady_clock::now() - served_.at < kLately) return {};
     const auto found = ping(who);
     if (found && found->ping.controller_answers) return {};
     if (has_expired(who.token))

@@ -40,8 +40,9 @@ class Client {
 
     Answered<Pinged> ping(const Credentials& who);
 
-    // The new job's id. It asks first whether the controller answers this user: where that fails nothing was
-    // submitted, which is kUnreachable or kUnauthorized. Only after kUnsure and kGarbage the job may exist.
+    // The new job's id. Unless it has just answered this user, the controller is asked whether it does: where
+    // that fails nothing was submitted, which is kUnreachable or kUnauthorized. Only after kUnsure and
+    // kGarbage the job may exist.
     Answered<std::uint32_t> submit(const Credentials& who, const Submission& submission);
 
     Answered<Job> job(const Credentials& who, std::uint32_t id);
@@ -76,6 +77,11 @@ class Client {
     net::Connection connection_;
     std::optional<Version> version_;
     bool has_states_ = false;
+    struct Served {
+        Credentials who;
+        std::chrono::steady_clock::time_point at{};
+    };
+    Served served_;  // whom slurmctld has answered last, if it has not refused anything since
 };
 
 }  // namespace weir::rest

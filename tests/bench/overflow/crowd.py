@@ -22,7 +22,7 @@ def measure(home, count, seconds):
     watch = _Watch(home, gateway)
     home.run(["scontrol", "release", str(job)], user="slurm")
     home.wait(lambda: _stamps(home, "begin"), 1200, "all to have begun", step=0.5, until=lambda seen: seen == count)
-    begun, at_begin = time.monotonic() - asked, place.requests(home)
+    begun = time.monotonic() - asked
     watch.look()
     relays = _relay_memory(home)
     home.wait(lambda: _stamps(home, "end"), 1200, "all to have ended", step=0.5, until=lambda seen: seen == count)
@@ -36,8 +36,7 @@ def measure(home, count, seconds):
     wrong += [f"job {number} with {times} copies" for number, times in copies.items() if times != 1]
     return {"jobs": count, "seconds": seconds, "begun_after": begun, "ended_after": ended, "known_after": known,
             "gateway_cpu_seconds": _cpu(home, gateway) - cpu, "gateway_peak_mib": watch.peak / 1024,
-            "relay_mib": relays, "requests_while_beginning": at_begin - before,
-            "requests_per_job_and_minute": (at_end - at_begin) * 60 / max(ended - begun, 1) / count,
+            "relay_mib": relays, "requests_per_job": (at_end - before) / count,
             "copies": sum(copies.values()), "wrong": wrong}
 
 
@@ -112,10 +111,10 @@ def _copies(home, job):
 
 
 def text(found):
-    return (f"{found['jobs']} jobs of {found['seconds']} s through one gateway: all begun after {found['begun_after']:.0f} s, "
-            f"ended after {found['ended_after']:.0f} s, known after {found['known_after']:.0f} s\n"
+    return (f"{found['jobs']} jobs of {found['seconds']} s through one gateway: all begun after "
+            f"{found['begun_after']:.0f} s, ended after {found['ended_after']:.0f} s, "
+            f"known after {found['known_after']:.0f} s\n"
             f"gateway: {found['gateway_cpu_seconds']:.1f} s of CPU, {found['gateway_peak_mib']:.0f} MiB at most; "
             f"a relay {found['relay_mib']:.1f} MiB of its own\n"
-            f"requests to the site: {found['requests_while_beginning']} until all had begun, then "
-            f"{found['requests_per_job_and_minute']:.1f} a job and minute\n"
+            f"requests to the site: {found['requests_per_job']:.1f} a job\n"
             f"{found['copies']} copies, {len(found['wrong'])} jobs lost, twice or with another end")

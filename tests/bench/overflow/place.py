@@ -6,8 +6,8 @@ import math
 import os
 import tempfile
 
-from mirroring import INSTALLATION
-from overflowing import SITE
+from mirroring import INSTALLATION, alone
+from overflowing import TERMS, policy
 from weirlab import Lab
 
 CPUS = 64  # of a node at the site
@@ -19,14 +19,15 @@ def up(build, jobs):
     """A lab in which so many jobs can run at once at the site."""
     nodes = math.ceil(jobs / CPUS)
     directory = tempfile.mkdtemp(prefix="weir-bench-", dir="/tmp")
-    policy = SITE.format(directory=directory, top="", rule="",
-                         terms="    price: {currency: USD, gpu_hour: {other: 0.60}}\n")
+    text = policy(directory, {"west": TERMS}, wait="1h").replace("west-[1-4]", f"west-[1-{nodes}]")
     site = {"name": "west", "nodes": nodes, "cpus": CPUS, "memory": 512000}
-    lab = Lab.up(directory=directory, nodes=1, weir=build, sites=[site],
-                 policy=policy.replace("west-[1-4]", f"west-[1-{nodes}]").replace("max_remote_wait: 5s",
-                                                                                  "max_remote_wait: 1h"))
-    lab.sites["west"].run(["mkdir", STAMPS], user=ACCOUNT)
-    return lab
+    lab = Lab.up(directory=directory, nodes=1, weir=build, sites=[site], policy=text)
+    try:
+        lab.sites["west"].run(["mkdir", STAMPS], user=ACCOUNT)
+        return alone(lab)
+    except BaseException:
+        lab.down()
+        raise
 
 
 def held(home, *options, script):

@@ -55,11 +55,13 @@ TEST_CASE("a client finds out the version once, and submits only where the contr
     Client client({site.url() + "/", ""});
     CHECK(client.submit(kAlice, {}) == 17U);
     CHECK(client.version() == Version{38});
-    CHECK(client.submit(kAlice, {}) == 17U);
+    CHECK(client.submit(kAlice, {}) == 17U);  // whom it has just answered
+    CHECK(client.submit({"w-bob", "another"}, {}) == 17U);
     CHECK(site.lines() == Lines{"GET /openapi.json", "GET /slurm/v0.0.38/ping",
-                                "POST /slurm/v0.0.38/job/submit", "GET /slurm/v0.0.38/ping",
-                                "POST /slurm/v0.0.38/job/submit"});
+                                "POST /slurm/v0.0.38/job/submit", "POST /slurm/v0.0.38/job/submit",
+                                "GET /slurm/v0.0.38/ping", "POST /slurm/v0.0.38/job/submit"});
     for (const std::string& request : site.requests()) {
+        if (request.find("w-bob") != std::string::npos) continue;
         CHECK(request.find("X-SLURM-USER-NAME: w-alice\r\n") != std::string::npos);
         CHECK(request.find("X-SLURM-USER-TOKEN: s3cret\r\n") != std::string::npos);
     }
