@@ -126,14 +126,19 @@ Result<Channel> connect_to(const std::string& path) {
 }
 
 Result<Descriptor> listen_at(const std::string& path) {
-    const auto address = address_of(path);
+    // Made beside it and then put in its place: at no moment is there none, which a Prolog would drain its
+    // node for.
+    const std::string fresh = path + ".new";
+    const auto address = address_of(fresh);
     if (!address) return tl::make_unexpected(address.error());
     auto made = packet_socket();
     if (!made) return made;
-    ::unlink(path.c_str());
+    ::unlink(fresh.c_str());
     if (::bind(made->get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
+        return system_failure(fresh);
+    if (::chmod(fresh.c_str(), 0666) != 0 || ::listen(made->get(), kBacklog) != 0 ||
+        ::rename(fresh.c_str(), path.c_str()) != 0)
         return system_failure(path);
-    if (::chmod(path.c_str(), 0666) != 0 || ::listen(made->get(), kBacklog) != 0) return system_failure(path);
     return made;
 }
 

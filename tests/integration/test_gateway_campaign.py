@@ -92,9 +92,15 @@ def test_none_of_many_jobs_is_lost_or_runs_twice_whatever_dies(home, tell):
             faults.one()
         else:
             time.sleep(dice.uniform(0, 0.5))
-    for job in home.run(["squeue", "-h", "-t", "PENDING", "-o", "%A"]).stdout.split():
-        # One whose node died before its relay had come to the gateway waits two minutes, as Slurm has it.
+    for job, reason in (line.split(None, 1) for line in
+                        home.run(["squeue", "-h", "-t", "PENDING", "-o", "%A %r"]).stdout.splitlines()):
+        # One whose node died before its relay had come to the gateway waits two minutes, as Slurm has it; one whose
+        # node died while Slurm launched it may be held, and its node drained, as after any failed launch.
+        if "held" in reason:
+            home.run(["scontrol", "release", job], user="slurm", check=False)
         home.run(["scontrol", "update", f"jobid={job}", "starttime=now+2"], user="slurm", check=False)
+    for node in faults.nodes:
+        home.run(["scontrol", "update", f"nodename={node}", "state=resume"], user="slurm", check=False)
     for job in jobs:
         home.wait_state(job, ENDED, 150)
     home.wait(lambda: stages(home), 90, "the gateway to be done", until=lambda seen: not seen)

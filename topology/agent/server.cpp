@@ -23,10 +23,10 @@ constexpr int kMostPort = 65535;
 double cpu_seconds() {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
-    const auto seconds = [](const timeval& time) {
+    const auto in_seconds = [](const timeval& time) {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
     };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
+    return in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
 }
 
 // The library would let a second agent share the port.
