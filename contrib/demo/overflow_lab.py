@@ -3,7 +3,7 @@
 
 import json
 
-from weirlab import Lab, LabError
+from weirlab import Lab, LabError, site_policy
 
 HOME_NODES, GPUS_A_NODE = 4, 4
 SITES = {"west": 3, "north": 2}  # nodes of each, all of the same kind
@@ -14,20 +14,7 @@ NEAREST = 25                     # milliseconds
 
 MODES = {"without": "advise", "with": "act"}
 
-_SITE = """\
-  {name}:
-    gateway: {{nodes: "{name}-[1-{nodes}]", partition: {name}, host: gw1}}
-    rest:
-      url: "https://rest.{name}.example:6820"
-      ca_file: sites/{name}/ca.pem
-      token_file: "sites/{name}/{{user}}.jwt"
-      token_command: [{directory}/etc/sites/{name}/renew, "{{user}}"]
-    files:
-      sftp: "dtn.{name}.example"
-      key_file: "sites/{name}/{{user}}.key"
-      host_key_sha256: "@{name}.host_key_sha256@"
-      root: "/scratch/{{user}}"
-    users: {{alice: {letter}-alice, bob: {letter}-bob}}
+_TERMS = """\
     price: {{currency: USD, gpu_hour: {{h100: {price}}}}}
     latency: {latency}ms
     max_remote_wait: 30s
@@ -50,8 +37,8 @@ def rate(place):
 
 def _policy(mode, directory):
     def site(name, latency):
-        return _SITE.format(name=name, nodes=SITES[name], letter=name[0], directory=directory,
-                            price=PRICES[name] * HOUR, latency=latency)
+        return site_policy.site(name, SITES[name], directory,
+                                _TERMS.format(price=PRICES[name] * HOUR, latency=latency))
 
     voucher = f"    vouchers: [{{name: prepaid, gpu_hours: {VOUCHER / 3600:.4f}}}]\n"
     return _POLICY.format(mode=mode, price=PRICES["home"] * HOUR,

@@ -5,6 +5,7 @@ import json
 import tempfile
 
 from support import Weir
+from weirlab import site_policy
 
 TERMS = "    price: {currency: USD, gpu_hour: {other: 0.60}}\n"
 POLICY = """mode: act
@@ -12,26 +13,12 @@ POLICY = """mode: act
 {sites}overflow:
   - {{name: spill, partitions: [train], default: never, value_of_time: 0.20{rule}}}
 """
-SITE = """  {name}:
-    gateway: {{nodes: "{name}-[1-4]", partition: {name}, host: gw1}}
-    rest:
-      url: "https://rest.{name}.example:6820"
-      ca_file: sites/{name}/ca.pem
-      token_file: "sites/{name}/{{user}}.jwt"
-      token_command: [{directory}/etc/sites/{name}/renew, "{{user}}"]
-    files:
-      sftp: "dtn.{name}.example"
-      key_file: "sites/{name}/{{user}}.key"
-      host_key_sha256: "@{name}.host_key_sha256@"
-      root: "/scratch/{{user}}"
-    users: {{alice: {name[0]}-alice, bob: {name[0]}-bob}}
-    max_remote_wait: {wait}
-{terms}"""
 
 
 def policy(directory, sites, top="", rule="", wait="5s"):
     """weir.yaml with these sites, {name: terms}."""
-    texts = [SITE.format(directory=directory, name=name, terms=terms, wait=wait) for name, terms in sites.items()]
+    texts = [site_policy.site(name, 4, directory, f"    max_remote_wait: {wait}\n{terms}")
+             for name, terms in sites.items()]
     return POLICY.format(top=top, sites="".join(texts), rule=rule)
 
 

@@ -8,23 +8,9 @@ import os
 import tempfile
 
 from mirroring import INSTALLATION, copies, left_at, output, own
+from weirlab import site_policy
 
-SITE = """  {name}:
-    gateway: {{nodes: "{name}-[1-2]", partition: {name}, host: gw1}}
-    rest:
-      url: "https://rest.{name}.example:6820"
-      ca_file: sites/{name}/ca.pem
-      token_file: "sites/{name}/{{user}}.jwt"
-      token_command: [{directory}/etc/sites/{name}/renew, "{{user}}"]
-    files:
-      sftp: "dtn.{name}.example"
-      key_file: "sites/{name}/{{user}}.key"
-      host_key_sha256: "@{name}.host_key_sha256@"
-      root: "/scratch/{{user}}"
-    users: {{alice: {name[0]}-alice, bob: {name[0]}-bob}}
-    max_remote_wait: 10m
-    price: {{currency: USD, gpu_hour: {{other: 0.60}}}}
-"""
+TERMS = "    max_remote_wait: 10m\n    price: {currency: USD, gpu_hour: {other: 0.60}}\n"
 RULE = """overflow:
   - {name: spill, partitions: [train], default: never, value_of_time: 0.20}
 """
@@ -39,7 +25,7 @@ echo "end $i"
 def with_sites(module_lab, weir, *names):
     """A lab with these sites, of two nodes each and with little room."""
     directory = tempfile.mkdtemp(prefix="weir-lab-test-", dir="/tmp")
-    text = "mode: act\nsites:\n" + "".join(SITE.format(name=name, directory=directory) for name in names) + RULE
+    text = "mode: act\nsites:\n" + "".join(site_policy.site(name, 2, directory, TERMS) for name in names) + RULE
     return module_lab(directory=directory, nodes=1, weir=weir, policy=text,
                       sites=[{"name": name, "nodes": 2, "scratch_mib": 96} for name in names])
 
