@@ -52,6 +52,7 @@ struct Live {
     std::int64_t egress = 0;                // bytes that came from the site
     std::set<int> signals;                  // to be passed on to the site
     bool told_done = false;                 // the relay knows how it ended
+    bool told_limit = false;                // its user knows that a longer time limit does not reach it
     bool lost = false;                      // and there was no room for all of the output
     bool clean = false;                     // nothing of it is left at the site
     bool pinned = false;                    // a job that lost its node waits for this site alone

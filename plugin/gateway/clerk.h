@@ -69,6 +69,9 @@ class Clerk {
     void withdraw(std::uint32_t job, Withdrawal why);
     void forget(std::uint32_t job);
     void bring_home(const Record& record, const LocalJob& job);
+    void stay_away(const Record& record, std::uint32_t id) const;
+    void say(std::uint32_t job, const std::string& text);
+    void tell_limit(const Record& record, const LocalJob& job);
     void await_return(const Record& record, const LocalJob& job);
     void tell_ends();
     void let_time_out(const Record& record);

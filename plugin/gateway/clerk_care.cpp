@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 
 #include "plugin/gateway/clerk.h"
 #include "plugin/slurm/command.h"
@@ -19,6 +20,7 @@ constexpr seconds kSeldom{30};    // of one with a relay, which may be of a run 
 constexpr seconds kSilence{12};   // of a relay, before its job is looked at
 constexpr seconds kGrace{10};     // for relays to come back after the gateway's start
 constexpr seconds kTimeOut{120};  // for Slurm to end a job whose copy ran out of time
+constexpr seconds kGrowth{120};   // of a time limit beyond what the copy waited: rounding, and some
 constexpr std::chrono::milliseconds kServeAgain{1000};
 
 }  // namespace
@@ -97,9 +99,56 @@ void Clerk::forget(std::uint32_t job) {
 }
 
 // A copy that did not come to its end through no fault of its job: the job is requeued, for another place.
+// One that may have run is held: whether it is to run again only its user knows.
 void Clerk::bring_home(const Record& record, const LocalJob& job) {
     if (job.state != LocalState::kRunning || job.restarts != record.run.restarts) return;
-    if (auto done = slurm::requeue_job(job.label); !done) spdlog::warn("{}", done.error().message);
+    const bool held = record.outcome && record.outcome->hold;
+    if (held)
+        say(job.id, record.outcome->said + "; it is held: scontrol release " + job.label +
+                        " has it run again, scancel " + job.label + " gives it up");
+    if (auto done = slurm::requeue_job(job.label, held); !done)
+        return spdlog::warn("{}", done.error().message);
+    stay_away(record, job.id);
+}
+
+// A job that came back from a site does not start there again, also while weirctld is not there to see to it.
+void Clerk::stay_away(const Record& record, std::uint32_t id) const {
+    const auto site = std::ranges::find(sites_, record.site, &policies::Site::name);
+    const auto job = look_up(id);
+    if (!job || site == sites_.end()) return;
+    slurm::JobChange change;
+    std::ranges::remove_copy(job->partitions, std::back_inserter(change.partitions), site->partition);
+    if (change.partitions.empty() || change.partitions.size() == job->partitions.size()) return;
+    if (auto done = slurm::update_job(job->label, change); !done) spdlog::warn("{}", done.error().message);
+}
+
+// A longer limit does not reach the copy: at the site only its operators could raise it. What weirctld adds
+// is for what the copy had to wait.
+void Clerk::tell_limit(const Record& record, const LocalJob& job) {
+    Duration sent{};
+    bool told = false;
+    {
+        const std::scoped_lock hold(board_.lock());
+        const Live& live = board_.live(job.id);
+        sent = live.local.time_limit;
+        told = live.told_limit;
+    }
+    if (told || !job.started || sent == Duration{}) return;
+    const Duration waited = record.run.started.value_or(now_in_seconds()) - *job.started;
+    if (job.time_limit != Duration{} && job.time_limit <= sent + waited + kGrowth) return;
+    say(job.id, "its longer time limit does not reach " + record.site + ": it ends there after " +
+                    weir::to_text(sent));
+    const std::scoped_lock hold(board_.lock());
+    board_.live(job.id).told_limit = true;
+}
+
+void Clerk::say(std::uint32_t job, const std::string& text) {
+    const std::scoped_lock hold(board_.lock());
+    const Record* known = board_.records().find(job);
+    if (known == nullptr) return;
+    Record told = *known;
+    board_.say(told, text);
+    board_.put(told);
 }
 
 // A job that lost its gateway node and not its copy: it may start nowhere but here, and soon.
@@ -180,9 +229,9 @@ void Clerk::look_after(std::uint32_t id) {
     if (attached && job->state == LocalState::kSuspended) {
         // Slurm stops the relay and knows nothing of the copy, which runs on: said, and taken back.
         if (auto done = slurm::resume_job(job->label); !done) spdlog::warn("{}", done.error().message);
-        const std::scoped_lock hold(board_.lock());
-        board_.say(record, "it cannot be suspended while it runs at " + record.site + "; it runs on");
+        say(id, "it cannot be suspended while it runs at " + record.site + "; it runs on");
     }
+    if (attached && job->state == LocalState::kRunning && !record.ended()) tell_limit(record, *job);
     // Also one whose start Slurm has forgotten, and one whose copy has ended meanwhile: how, it is still to
     // learn.
     const bool lost_node =

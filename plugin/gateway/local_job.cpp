@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <sstream>
 
 #include "plugin/slurm/handles.h"
 #include "plugin/slurm/query.h"
@@ -95,6 +96,8 @@ LocalJob read(const slurm_job_info_t& job) {
     result.submitted = Time(Duration(job.submit_time));
     if (job.start_time != 0) result.started = Time(Duration(job.start_time));
     if (known(job.time_limit) != 0) result.time_limit = std::chrono::minutes(job.time_limit);
+    for (std::istringstream names(text(job.partition)); !names.eof();)
+        std::getline(names, result.partitions.emplace_back(), ',');
     result.nodes = slurm::expand_hosts(text(job.nodes));
     result.batch_host = text(job.batch_host);
     result.batch = job.batch_flag != 0;

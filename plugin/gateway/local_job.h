@@ -41,7 +41,8 @@ struct LocalJob {
     std::uint32_t restarts = 0;
     Time submitted{};
     std::optional<Time> started;
-    Duration time_limit{};  // zero: unlimited
+    Duration time_limit{};                // zero: unlimited
+    std::vector<std::string> partitions;  // of a running job the one that it runs in
     std::vector<std::string> nodes;
     std::string batch_host;
     bool batch = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -36,21 +37,23 @@ class Mover {
     void put_back(std::uint32_t job, RunStage taken, std::chrono::milliseconds rest);
 
     void stage_in(Task& task);
+    std::function<bool(std::int64_t)> progress(const Task& task, const std::string& name, std::int64_t size,
+                                               const char* how);
     Result<bool> send_one(Task& task, Message& offer);
     bool bring_output(Task& task);
     bool bring(Task& task, int stream);
     void stage_out(Task& task);
     void count(const Task& task, std::int64_t bytes);
-    Result<void> bring_file(Task& task, const std::string& name, bool executable);
+    Result<void> bring_file(Task& task, const std::string& name, const net::SftpEntry& entry);
     Result<void> bring_tree(Task& task, const std::string& name, int depth);
     Result<void> bring_path(Task& task, const std::string& path);
     void clean(Task& task);
     Result<Message> ask(Task& task, const nlohmann::json& question);
     net::Sftp& sftp(const std::string& account);
+    Result<void> check_key(const std::string& account) const;
     void tell_trouble(Task& task, const Error& error);
     void moves(const Task& task);
-    template <class Change>
-    void change(Task& task, Change apply);
+    void change(Task& task, const std::function<void(Record&)>& apply);
 
     config::SiteConnection site_;
     Board& board_;
@@ -58,6 +61,9 @@ class Mover {
     const std::atomic<bool>& stopping_;
     std::map<std::string, net::Sftp> connections_;
 };
+
+// Whether a file may move later that does not move now.
+bool worth_trying_again(const Error& error);
 
 // Whether a name may be one in a copy's folder, or in the user's: relative, and leads nowhere else.
 bool stays_inside(const std::string& name);

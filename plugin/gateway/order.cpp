@@ -44,6 +44,7 @@ rest::Submission make_order(const Record& record, const LocalJob& job, const Lug
     script.script = luggage.script;
     script.arguments = record.arguments;
     script.nonce = record.name.substr(record.name.rfind('.') + 1);
+    script.again = record.doubted;
     script.exported["WEIR_SITE"] = record.site;
     script.exported["WEIR_HOME_JOB_ID"] = std::to_string(job.id);
     if (job.array_job) {

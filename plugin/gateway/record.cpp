@@ -12,6 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr Duration kDoubt{240};  // after a second submission
 constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::array<std::pair<RunStage, const char*>, 7> kStages{{
     {RunStage::kStaging, "staging"},
@@ -84,6 +85,10 @@ bool is_copy(const Record& record, const rest::Job& job) {
            (job.state != rest::State::kCancelled && job.ended && *job.ended >= record.run.submitted);
 }
 
+bool may_come_twice(const Record& record, Time now) {
+    return record.doubted && record.attempted && now - *record.attempted < kDoubt;
+}
+
 bool is_nonce(std::string_view text) {
     return text.size() <= 8 && text.find_first_not_of(kDigits) == std::string_view::npos;
 }
@@ -140,11 +145,9 @@ json to_json(const Record& record) {
                 {"withdrawal", static_cast<int>(record.withdrawal)},
                 {"waiting_since", when(record.waiting_since)}};
     if (record.outcome)
-        result["outcome"] = {{"exit_code", record.outcome->exit_code},
-                             {"signal", record.outcome->signal},
-                             {"timed_out", record.outcome->timed_out},
-                             {"requeue", record.outcome->requeue},
-                             {"said", record.outcome->said}};
+        result["outcome"] = {{"exit_code", record.outcome->exit_code}, {"signal", record.outcome->signal},
+                             {"timed_out", record.outcome->timed_out}, {"requeue", record.outcome->requeue},
+                             {"hold", record.outcome->hold},           {"said", record.outcome->said}};
     return result;
 }
 
@@ -174,8 +177,9 @@ Result<Record> read_record(const json& from) {
         record.waiting_since = when(from.at("waiting_since"));
         if (from.contains("outcome")) {
             const json& outcome = from.at("outcome");
-            record.outcome = Outcome{outcome.at("exit_code"), outcome.at("signal"), outcome.at("timed_out"),
-                                     outcome.at("requeue"), outcome.at("said")};
+            record.outcome =
+                Outcome{outcome.at("exit_code"), outcome.at("signal"), outcome.at("timed_out"),
+                        outcome.at("requeue"),   outcome.at("said"),   outcome.value("hold", false)};
         }
         return record;
     } catch (const std::exception& error) {

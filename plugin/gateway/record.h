@@ -31,6 +31,7 @@ struct Outcome {
     bool timed_out = false;  // at its time limit
     bool requeue = false;    // the site ended it through no fault of its own: the local job is requeued
     std::string said;        // for its user; empty: nothing to say
+    bool hold = false;  // whether, or how, it ran cannot be told: requeued it is held, for its user to say
 
     bool operator==(const Outcome&) const = default;
 };
@@ -70,6 +71,8 @@ void name_copy(Record& record, const std::string& name);
 // Whether a job of this name at the site is the copy; by its prefix one that was taken back is not, nor one
 // that was over before its local job was submitted, or requeued.
 bool is_copy(const Record& record, const rest::Job& job);
+// Whether a submission by its name that was made before the one that is known may still arrive.
+bool may_come_twice(const Record& record, Time now);
 std::string with_nonce(const std::string& prefix);
 // Whether it may be a nonce, or none: a relay may say anything, and names become paths.
 bool is_nonce(std::string_view text);

@@ -89,6 +89,8 @@ std::string to_text(const RemoteScript& script) {
     text += "full() { echo 'no room for the job'\\''s script here' >&2; kill -XFSZ $$; exit 1; }\n";
     text += "umask 077\nmkdir -p " + shell_word(script.directory) + " && cd " + shell_word(script.directory) +
             " || full\n";
+    text += "[ ! -e .weir-again ] || { echo 'this job has run already' >&2; exit 1; }\n";
+    if (script.again) text += ": >.weir-again || full\n";
     text += "cat >.weir-script <<'" + end + "' || full\n" + script.script;
     if (!script.script.ends_with('\n')) text += '\n';
     text += end + "\nchmod 700 .weir-script || full\n";

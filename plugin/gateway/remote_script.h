@@ -21,6 +21,7 @@ struct RemoteScript {
     std::vector<std::string> arguments;
     Environment exported;  // SLURM_ARRAY_TASK_ID and such
     std::string nonce;     // parts the script from what is around it
+    bool again = false;    // it was sent before: should that one come yet, it must not run besides
 };
 std::string to_text(const RemoteScript& script);
 

@@ -21,12 +21,6 @@ constexpr seconds kProbeSoon{2};
 constexpr seconds kNoteAgain{5};  // how a copy ended, where the disk was full
 constexpr seconds kRememberFailure{600};
 constexpr std::size_t kRememberWaits = 20;
-constexpr seconds kDoubt{240};  // after a second submission
-
-bool lately_doubted(const Record& record) {
-    return record.doubted && record.attempted && now_in_seconds() - *record.attempted < kDoubt;
-}
-
 }  // namespace
 
 // What the relay got for its job, on to the copy.
@@ -68,7 +62,7 @@ void SiteWorker::watch(const std::string& account, std::vector<Task>& tasks) {
         const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
         const bool waiting = state != states->end() && state->state == rest::State::kPending;
         const bool as_known = state != states->end() && task->record.run.started &&
-                              !rest::ended(state->state) && !lately_doubted(task->record);
+                              !rest::ended(state->state) && !may_come_twice(task->record, now_in_seconds());
         if (waiting)
             waits(*task);
         else if (!as_known)
@@ -166,11 +160,15 @@ void SiteWorker::lost(Task& task) {
     change(task, [&](Record& it) {
         it.run.ended = now_in_seconds();
         it.run.stage = RunStage::kFetching;
-        it.outcome = Outcome{1, 0, false, !may_have_run,
+        it.outcome = Outcome{1,
+                             0,
+                             false,
+                             true,
                              name() + " no longer knows job " + std::to_string(it.run.remote_id) +
                                  (it.run.started ? "; how it ended cannot be told"
                                   : may_have_run ? "; whether it ran cannot be told"
-                                                 : "; it never started there")};
+                                                 : "; it never started there"),
+                             may_have_run};
     });
 }
 

@@ -187,8 +187,8 @@ void SiteWorker::step(Task& task) {
     case RunStage::kStaging:
         if (record.withdrawal != Withdrawal::kNone)
             finish(task, taken_back());
-        else if (record.staged)
-            change(task, [](Record& it) { it.run.stage = RunStage::kSubmitting; });
+        else if (record.staged && change(task, [](Record& it) { it.run.stage = RunStage::kSubmitting; }))
+            step(task);
         return;
     case RunStage::kSubmitting:
         if (record.attempted)
@@ -303,9 +303,13 @@ void SiteWorker::find_again(Task& task) {
         it.run.stage = RunStage::kFetching;
         it.fetched = true;
         it.outcome =
-            Outcome{1, 0, false, false,
+            Outcome{1,
+                    0,
+                    false,
+                    true,
                     "whether it ran at " + name() + " cannot be told: its submission was not answered, and " +
-                        name() + " lists no such job any more"};
+                        name() + " lists no such job any more",
+                    true};
     });
 }
 

@@ -163,10 +163,10 @@ Result<void> write_to_user(std::uint32_t job_id, const std::string& message) {
                    "writing to the user of job " + std::to_string(job_id));
 }
 
-Result<void> requeue_job(const std::string& job) {
+Result<void> requeue_job(const std::string& job, bool held) {
     std::string id = job;
     job_array_resp_msg_t* raw = nullptr;
-    const int status = slurm_requeue2(id.data(), 0, &raw);
+    const int status = slurm_requeue2(id.data(), held ? JOB_REQUEUE_HOLD : 0, &raw);
     return array_outcome(status, ArrayResponse(raw), "requeueing job " + job);
 }
 

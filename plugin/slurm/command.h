@@ -56,7 +56,8 @@ Result<void> update_job(const std::string& job, const JobChange& change);
 Result<void> signal_job(const std::string& job, int signal, bool batch_only);
 // A line on standard error of the job, or of its srun or salloc: scontrol notify.
 Result<void> write_to_user(std::uint32_t job_id, const std::string& message);
-Result<void> requeue_job(const std::string& job);
+// `held`: until it is released.
+Result<void> requeue_job(const std::string& job, bool held = false);
 // Lets a suspended job run on.
 Result<void> resume_job(const std::string& job);
 Result<void> cancel_job(const std::string& job);
