@@ -8,7 +8,14 @@ namespace weir::gateway {
 bool Board::put(const Record& record) {
     auto written = records_.put(record);
     if (!written) spdlog::error("job {}: {}; it stays as it is", record.run.label, written.error().message);
+    stir();
     return written.has_value();
+}
+
+void Board::rest(std::uint64_t& seen, std::chrono::milliseconds at_most) {
+    std::unique_lock hold(lock_);
+    changed_.wait_for(hold, at_most, [&] { return changes_ != seen; });
+    seen = changes_;
 }
 
 void Board::post(std::uint32_t job, nlohmann::json what, std::string bytes) {

@@ -49,23 +49,23 @@ struct Live {
     std::shared_ptr<const Luggage> luggage;
     LocalJob local;  // as it was when the relay came
     std::array<Stream, 2> streams;
-    std::int64_t egress = 0;                // bytes that came from the site
-    std::set<int> signals;                  // to be passed on to the site
-    bool told_done = false;                 // the relay knows how it ended
-    bool told_limit = false;                // its user knows that a longer time limit does not reach it
-    bool lost = false;                      // and there was no room for all of the output
-    bool clean = false;                     // nothing of it is left at the site
-    bool pinned = false;                    // a job that lost its node waits for this site alone
-    std::optional<Clock::time_point> gone;  // since when Slurm does not know the local job
-    bool seen_ended = false;                // Slurm has said that the local job is over
-    int troubles = 0;                       // in a row, with the site
-    Time seen_waiting{};                    // at the site, last
-    bool missed = false;            // it was not in the site's list when its submission was looked for
-    Clock::time_point next_ask{};   // the site is left alone with this copy until then
-    Clock::time_point next_move{};  // files are left alone until then
-    bool moving = false;            // a mover works on it
-    std::set<std::string> brought;  // files that are back
-    std::set<std::string> told;     // troubles with its files that its user knows, without their figures
+    std::int64_t egress = 0;                  // bytes that came from the site
+    std::set<int> signals;                    // to be passed on to the site
+    bool told_done = false;                   // the relay knows how it ended
+    bool told_limit = false;                  // its user knows that a longer time limit does not reach it
+    bool lost = false;                        // and there was no room for all of the output
+    bool clean = false;                       // nothing of it is left at the site
+    bool pinned = false;                      // a job that lost its node waits for this site alone
+    std::optional<Clock::time_point> gone;    // since when Slurm does not know the local job
+    bool seen_ended = false;                  // Slurm has said that the local job is over
+    int troubles = 0;                         // in a row, with the site
+    Time seen_waiting{};                      // at the site, last
+    std::optional<Clock::time_point> missed;  // since when the site does not list it
+    Clock::time_point next_ask{};             // the site is left alone with this copy until then
+    Clock::time_point next_move{};            // files are left alone until then
+    bool moving = false;                      // a mover works on it
+    std::set<std::string> brought;            // files that are back
+    std::set<std::string> told;  // troubles with its files that its user knows, without their figures
 };
 
 // A trouble that is met again and again while it lasts; once nobody meets it any more it is not told.
@@ -113,6 +113,16 @@ class Board {
     std::map<std::uint32_t, std::deque<Message>>& answers() { return answers_; }
     std::condition_variable& answered() { return answered_; }
 
+    // Has those who rest look again.
+    void stir() {
+        ++changes_;
+        changed_.notify_all();
+    }
+
+    // Without the lock: rests until something has changed since `seen`, which is brought up to date, or so
+    // long.
+    void rest(std::uint64_t& seen, std::chrono::milliseconds at_most);
+
     // Wakes the desk when there are letters; set once.
     std::function<void()> wake = [] {};
 
@@ -124,6 +134,8 @@ class Board {
     std::deque<std::pair<std::uint64_t, Letter>> letters_;
     std::map<std::uint32_t, std::deque<Message>> answers_;
     std::condition_variable answered_;
+    std::uint64_t changes_ = 0;
+    std::condition_variable changed_;
 };
 
 }  // namespace weir::gateway

@@ -77,6 +77,17 @@ bool Clerk::goes_on(const LocalJob& job, const std::string& site) const {
            (!known->given_up() || known->run.restarts == job.restarts);
 }
 
+// A relay may say anything: what is not as agreed is refused, and holds up nobody else.
+bool Clerk::serve_or_refuse(const Guest& guest) {
+    try {
+        return serve(guest);
+    } catch (const nlohmann::json::exception& error) {
+        spdlog::warn("a relay of uid {}: {}", guest.uid, error.what());
+        refuse(guest.connection, std::string("the relay asks for what makes no sense: ") + error.what());
+        return true;
+    }
+}
+
 bool Clerk::serve(const Guest& guest) {
     const auto id = guest.asks.value("job", std::uint32_t{0});
     auto job = look_up(id);
@@ -120,7 +131,10 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
             return false;
         }
         if (!board_.records().forget(job.id)) return false;
+        timing_out_.erase(job.id);
     }
+    const auto nomination = job_submit::token::get(job.admin_comment, job_submit::token::kSite);
+    if (!nomination) return false;  // its copy was over before it could be taken up
     Record record;
     record.run.job = JobId{job.id};
     record.run.submitted = job.submitted;
@@ -134,8 +148,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.site = site.name;
     record.uid = job.uid;
     // A relay that was served before, by a gateway that has lost its ledger, knows its copy's name.
-    const std::string nomination = *job_submit::token::get(job.admin_comment, job_submit::token::kSite);
-    const std::string installation = nomination.substr(nomination.find('@') + 1);
+    const std::string installation = nomination->substr(nomination->find('@') + 1);
     const std::string prefix = "weir." + installation + "." + std::to_string(job.id) + ".";
     const std::string told = guest.asks.value("name", "");
     // One that ran before, of which this ledger knows nothing, may have a copy from before the ledger was
@@ -182,9 +195,11 @@ bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         record.run.stage = RunStage::kFetching;
     }
     if (!board_.put(record)) return false;
-    live.connection = guest.connection;
+    // It may have left since it was let in.
+    live.connection = counter_.present.contains(guest.connection) ? guest.connection : 0;
     live.heard = Clock::now();
-    live.luggage = guest.luggage;
+    const bool is_sent = record.run.stage != RunStage::kStaging && record.run.stage != RunStage::kSubmitting;
+    live.luggage = is_sent ? nullptr : guest.luggage;
     live.local = job;
     live.told_done = false;
     live.pinned = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Alarm {
 struct Counter {
     std::deque<Guest> guests;
     std::deque<Alarm> alarms;
+    std::set<std::uint64_t> present;  // connections of all who asked to be served
 };
 
 // Whether a job is the one that a copy was sent for: job ids are given out again once Slurm has lost its
@@ -56,6 +58,7 @@ class Clerk {
   private:
     // Whether that is done; if not, it is tried again in a while.
     bool serve(const Guest& guest);
+    bool serve_or_refuse(const Guest& guest);
     bool goes_on(const LocalJob& job, const std::string& site) const;
     Result<void> check(const Guest& guest, const LocalJob& job, const policies::Site*& site,
                        std::string& user) const;

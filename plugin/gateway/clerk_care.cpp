@@ -15,12 +15,13 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kLook{3};       // between two looks at the local job of a copy without a relay
-constexpr seconds kSeldom{30};    // of one with a relay, which may be of a run that is over
-constexpr seconds kSilence{12};   // of a relay, before its job is looked at
-constexpr seconds kGrace{10};     // for relays to come back after the gateway's start
-constexpr seconds kTimeOut{120};  // for Slurm to end a job whose copy ran out of time
-constexpr seconds kGrowth{120};   // of a time limit beyond what the copy waited: rounding, and some
+constexpr seconds kLook{3};                  // between two looks at the local job of a copy without a relay
+constexpr seconds kSeldom{30};               // of one with a relay, which may be of a run that is over
+constexpr std::size_t kLooksPerSecond = 20;  // of those, so that slurmctld is not asked all the time
+constexpr seconds kSilence{12};              // of a relay, before its job is looked at
+constexpr seconds kGrace{10};                // for relays to come back after the gateway's start
+constexpr seconds kTimeOut{120};             // for Slurm to end a job whose copy ran out of time
+constexpr seconds kGrowth{120};  // of a time limit beyond what the copy waited: rounding, and some
 constexpr std::chrono::milliseconds kServeAgain{1000};
 
 }  // namespace
@@ -291,18 +292,19 @@ void Clerk::round() {
         const std::scoped_lock hold(board_.lock());
         guests.swap(counter_.guests);
         alarms.swap(counter_.alarms);
+        const auto now = Clock::now();
+        const auto seldom = std::max(kSeldom, seconds(board_.records().all().size() / kLooksPerSecond));
         for (const auto& [job, record] : board_.records().all()) {
             const Live& live = board_.live(job);
-            const auto now = Clock::now();
             const bool silent = live.connection == 0 || now - live.heard > kSilence;
             if (live.connection == 0 && now - began_ <= kGrace && !record.ended()) continue;
             const auto last = last_look_.try_emplace(job, silent ? Clock::time_point{} : now).first->second;
-            if (now - last >= (silent || record.ended() ? kLook : kSeldom)) looks.push_back(job);
+            if (now - last >= (silent || record.ended() ? kLook : seldom)) looks.push_back(job);
         }
     }
     std::deque<Guest> again;
     for (Guest& guest : guests) {
-        if (Clock::now() >= guest.next && serve(guest)) continue;
+        if (Clock::now() >= guest.next && serve_or_refuse(guest)) continue;
         if (Clock::now() >= guest.next) guest.next = Clock::now() + kServeAgain;
         again.push_back(guest);
     }
@@ -315,7 +317,8 @@ void Clerk::round() {
     }
     tell_ends();
     const std::scoped_lock hold(board_.lock());
-    counter_.guests.insert(counter_.guests.end(), again.begin(), again.end());
+    std::ranges::copy_if(again, std::back_inserter(counter_.guests),
+                         [&](const Guest& guest) { return counter_.present.contains(guest.connection); });
     counter_.alarms.insert(counter_.alarms.end(), unheeded.begin(), unheeded.end());
 }
 

@@ -12,11 +12,14 @@
 #include <cerrno>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 #include "plugin/gateway/channel.h"
 
 namespace weir::gateway {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostOutput = std::size_t{64} << 10;
 
@@ -48,12 +51,11 @@ int start(const std::vector<std::string>& command, int to, pid_t& child) {
 }
 
 // What comes until the end. Absent if it is too long or does not come in time.
-std::optional<std::string> read_all(int from, std::chrono::steady_clock::time_point deadline) {
+std::optional<std::string> read_all(int from, Clock::time_point deadline) {
     std::string text;
     std::array<char, 4096> part{};
     while (text.size() <= kMostOutput) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
         pollfd wanted{from, POLLIN, 0};
         if (left.count() <= 0 || ::poll(&wanted, 1, static_cast<int>(left.count())) == 0) return std::nullopt;
         const ssize_t got = ::read(from, part.data(), part.size());
@@ -62,6 +64,18 @@ std::optional<std::string> read_all(int from, std::chrono::steady_clock::time_po
         text.append(part.data(), static_cast<std::size_t>(got));
     }
     return std::nullopt;
+}
+
+// Its status. What has not ended by then is killed with all that it started.
+int await_end(pid_t child, Clock::time_point deadline) {
+    int status = 0;
+    pid_t ended = 0;
+    while ((ended = ::waitpid(child, &status, WNOHANG)) == 0 && Clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (ended == 0) ::kill(-child, SIGKILL);
+    while (ended <= 0 && (ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+    }
+    return status;
 }
 
 }  // namespace
@@ -78,12 +92,9 @@ Result<std::string> output_of(const std::vector<std::string>& command, std::chro
     if (const int status = start(command, writing.get(), child); status != 0)
         return failure(program + ": " + std::generic_category().message(status));
     writing = Descriptor();
-    const auto text = read_all(reading.get(), std::chrono::steady_clock::now() + patience);
-    // One that has closed its output and goes on is not waited for.
-    if (!text) ::kill(-child, SIGKILL);
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    const auto deadline = Clock::now() + patience;
+    const auto text = read_all(reading.get(), deadline);
+    const int status = await_end(child, text ? deadline : Clock::now());
     if (!text)
         return failure(program + " did not end within " + std::to_string(patience.count()) +
                        " s, or printed too much");

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 
 namespace weir::gateway {
 namespace {
@@ -19,9 +20,10 @@ namespace {
 constexpr std::uint64_t kListener = 1;
 constexpr std::uint64_t kBell = 2;
 constexpr std::size_t kMostVisitors = 20'000;
-constexpr std::size_t kMostOfOne = 5'000;        // of one user, that others find room
-constexpr std::int64_t kMostLuggage = 16 << 20;  // bytes of script, and of environment
-constexpr int kWait = 1000;                      // ms
+constexpr std::size_t kMostOfOne = 5'000;         // of one user, that others find room
+constexpr std::int64_t kMostLuggage = 16 << 20;   // bytes of script, and of environment
+constexpr int kWait = 1000;                       // ms
+constexpr std::chrono::milliseconds kNoRoom{50};  // for one more open file: others are served meanwhile
 
 bool watch(int poll, int descriptor, std::uint64_t number, std::uint32_t events, int how) {
     epoll_event event{};
@@ -100,7 +102,10 @@ bool Desk::crowds(std::uint32_t uid) const {
 void Desk::let_in() {
     while (true) {
         Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) return;
+        if (!socket) {
+            if (errno == EMFILE || errno == ENFILE) std::this_thread::sleep_for(kNoRoom);
+            return;
+        }
         Channel channel(std::move(socket));
         const auto uid = channel.peer();
         if (!uid || visitors_.size() >= kMostVisitors || crowds(*uid)) continue;
@@ -147,7 +152,9 @@ void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
         visitor.job = message.what.at("job").get<std::uint32_t>();
         auto luggage = std::make_shared<const Luggage>(Luggage{std::move(*script), std::move(*environment)});
         const std::scoped_lock hold(board_.lock());
+        counter_.present.insert(number);
         counter_.guests.push_back({number, visitor.uid, std::move(message.what), std::move(luggage)});
+        board_.stir();
         return;
     }
     const std::scoped_lock hold(board_.lock());
@@ -159,6 +166,7 @@ void Desk::take(std::uint64_t number, Visitor& visitor, Message message) {
         live->streams.at(index).written = message.what.at("offset").get<std::int64_t>();
     } else if (kind == "signal") {
         counter_.alarms.push_back({visitor.job, message.what.at("number").get<int>()});
+        board_.stir();
     } else if (kind == "bye") {
         live->lost = message.what.value("missing", std::int64_t{0}) > 0;
     } else if (kind != "alive") {
@@ -207,13 +215,15 @@ void Desk::dismiss(std::uint64_t number) {
         const std::scoped_lock hold(board_.lock());
         if (Live* live = served(number, found->second)) {
             live->connection = 0;
-            if (const Record* record = board_.records().find(found->second.job)) {
+            const Record* record = board_.records().find(found->second.job);
+            if (record != nullptr && !live->told_done) {
                 Record kept = *record;
                 for (std::size_t i = 0; i < live->streams.size(); ++i)
                     kept.delivered[i] = live->streams[i].written;
                 board_.put(kept);
             }
         }
+        counter_.present.erase(number);
         std::erase_if(counter_.guests, [&](const Guest& guest) { return guest.connection == number; });
         board_.answered().notify_all();
     }

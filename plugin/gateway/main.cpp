@@ -15,6 +15,7 @@
 #include <charconv>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
 #include <thread>
 
 #include "plugin/config/parse.h"
@@ -36,7 +37,8 @@ constexpr int kFailed = 1;
 constexpr int kBadUse = 2;  // command line or weir.yaml
 constexpr int kLocked = 75;
 
-constexpr std::chrono::milliseconds kPause{100};  // between two rounds of a worker
+constexpr std::chrono::milliseconds kPause{100};  // between two rounds of a worker, unless something changes
+constexpr std::chrono::milliseconds kGather{5};   // changes that come one after the other
 constexpr int kMovers = 3;                        // a site: one of them for output alone
 constexpr long kConnections = 16;                 // of readers of /sites
 
@@ -71,10 +73,12 @@ void make_room() {
 }
 
 // Calls `round` again and again in a thread of its own, at once where it says that it found something to do.
+// Between two it rests until somebody has changed something on the board, or for a moment.
 // It ends with the process: what is under way is not waited for, the next one takes it up.
 template <class Round>
-void hire(const std::string& what, Round round) {
-    std::thread([what, round]() mutable {
+void hire(Board& board, const std::string& what, Round round) {
+    std::thread([&board, what, round]() mutable {
+        std::uint64_t seen = 0;
         while (true) {
             bool busy = false;
             try {
@@ -82,7 +86,9 @@ void hire(const std::string& what, Round round) {
             } catch (const std::exception& error) {
                 spdlog::error("{}: {}", what, error.what());
             }
-            if (!busy) std::this_thread::sleep_for(kPause);
+            if (busy) continue;
+            std::this_thread::sleep_for(kGather);
+            board.rest(seen, kPause);
         }
     }).detach();
 }
@@ -121,10 +127,15 @@ int serve(const Options& options, const Sites& sites, Records records) {
     names.reserve(sites.sites.size());
     for (const auto& site : sites.sites) names.push_back(site.name);
     httplib::Server http;
+    std::mutex telling;
     http.new_task_queue = [] { return new httplib::ThreadPool(kConnections); };
     http.Get("/sites", [&](const httplib::Request& request, httplib::Response& response) {
+        // One at a time, and no more than half of the time: whoever asks again and again holds up nobody.
+        const std::scoped_lock one(telling);
+        const auto began = Clock::now();
         const std::uint64_t after = sequence_of(request.get_param_value("after"));
         response.set_content(report(board, options.host, names, after), "application/json");
+        std::this_thread::sleep_for(Clock::now() - began);
     });
     const int port = sites.connections.front().port;
     if (!http.bind_to_port(options.listen, port))
@@ -133,19 +144,19 @@ int serve(const Options& options, const Sites& sites, Records records) {
     Clerk clerk(sites.sites, sites.connections, board, counter, std::chrono::seconds(options.keep_lost));
     std::thread listening([&] { http.listen_after_bind(); });
     std::thread greeting([&] { (*desk)->run(stopping); });
-    hire("Slurm", [&] {
+    hire(board, "Slurm", [&] {
         clerk.round();
         return false;
     });
     for (std::size_t i = 0; i < sites.sites.size(); ++i) {
         auto worker = std::make_shared<SiteWorker>(sites.connections[i], sites.sites[i], board);
-        hire(sites.sites[i].name, [worker] {
+        hire(board, sites.sites[i].name, [worker] {
             worker->round();
             return false;
         });
         for (int number = 0; number < kMovers; ++number) {
             auto mover = std::make_shared<Mover>(sites.connections[i], board, number == 0, stopping);
-            hire(sites.sites[i].name + "'s files", [mover] { return mover->round(); });
+            hire(board, sites.sites[i].name + "'s files", [mover] { return mover->round(); });
         }
     }
     spdlog::info("serving {} sites on {} for {}", names.size(), options.socket, options.host);

@@ -119,7 +119,9 @@ void SiteWorker::note_wait(Duration wait) {
 void SiteWorker::waits(Task& task) {
     {
         const std::scoped_lock hold(board_.lock());
-        board_.live(task.record.run.job.value).seen_waiting = now_in_seconds();
+        Live& live = board_.live(task.record.run.job.value);
+        live.seen_waiting = now_in_seconds();
+        live.missed.reset();
     }
     const auto since = task.record.waiting_since.value_or(now_in_seconds());
     if (now_in_seconds() - since <= site_.max_remote_wait || !task.live.local.requeueable) return;
@@ -132,6 +134,10 @@ void SiteWorker::waits(Task& task) {
 }
 
 void SiteWorker::seen(Task& task, const rest::Job& job) {
+    {
+        const std::scoped_lock hold(board_.lock());
+        board_.live(task.record.run.job.value).missed.reset();
+    }
     if (job.started && !task.record.run.started) {
         change(task, [&](Record& it) {
             it.run.started = job.started;
@@ -155,6 +161,13 @@ void SiteWorker::seen(Task& task, const rest::Job& job) {
 // The site does not know a copy that it had taken. One that waited a moment ago has not started; since it
 // was last seen, another may have started, ended and been forgotten.
 void SiteWorker::lost(Task& task) {
+    {
+        // One answer alone may be wrong: of a site whose Slurm is just starting, or of a token for another.
+        const std::scoped_lock hold(board_.lock());
+        auto& missed = board_.live(task.record.run.job.value).missed;
+        if (!missed) missed = Clock::now();
+        if (Clock::now() - *missed < kTwoLooks) return;
+    }
     const Time seen = std::max(task.live.seen_waiting, task.record.waiting_since.value_or(Time{}));
     const bool may_have_run = task.record.run.started || now_in_seconds() - seen >= kSurelyListed;
     change(task, [&](Record& it) {

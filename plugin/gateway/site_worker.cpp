@@ -17,7 +17,6 @@ constexpr seconds kProbe{15};
 constexpr std::size_t kInARound = 100;  // copies
 constexpr seconds kLongestRest{30};     // after troubles in a row
 constexpr seconds kCancelAgain{10};
-constexpr seconds kTwoLooks{5};  // apart, before a lost submission is made again
 constexpr seconds kMayArrive{
     60};  // so late a submission may come that was not answered: proxies wait so long
 constexpr seconds kWriteAgain{2};  // what could not be written down
@@ -29,6 +28,21 @@ milliseconds rest_after(int troubles) {
 
 Outcome taken_back() {
     return {0, SIGTERM, false, false, ""};
+}
+
+// Whether its next step is the site's, not one of its files' or its relay's.
+bool is_up_to_us(const Record& record, const Live& live) {
+    const bool taken_back = record.withdrawal != Withdrawal::kNone;
+    switch (record.run.stage) {
+    case RunStage::kStaging:
+        return record.staged || taken_back;
+    case RunStage::kSubmitting:
+        return record.attempted || taken_back || (live.luggage && live.connection != 0);
+    case RunStage::kFetching:
+        return record.fetched && record.outcome;
+    default:
+        return true;
+    }
 }
 
 bool may_have_acted(const rest::Failure& failure) {
@@ -142,7 +156,7 @@ std::vector<SiteWorker::Task> SiteWorker::due() {
     for (const auto& [job, record] : board_.records().all()) {
         if (record.site != name() || record.ended() || on_hold(record.run.remote_user)) continue;
         const Live& live = board_.live(job);
-        if (live.next_ask <= now) found.emplace_back(&record, &live);
+        if (live.next_ask <= now && is_up_to_us(record, live)) found.emplace_back(&record, &live);
     }
     std::ranges::stable_sort(found, {}, [](const auto& one) { return one.second->next_ask; });
     if (found.size() > kInARound) found.resize(kInARound);
@@ -231,8 +245,10 @@ void SiteWorker::submit(Task& task) {
 void SiteWorker::submitted(Task& task, std::uint32_t id, const char* how) {
     {
         const std::scoped_lock hold(board_.lock());
-        board_.live(task.record.run.job.value).troubles = 0;
-        board_.live(task.record.run.job.value).missed = false;
+        Live& live = board_.live(task.record.run.job.value);
+        live.troubles = 0;
+        live.missed.reset();
+        live.luggage.reset();  // scripts may be large
     }
     change(task, [&](Record& it) {
         it.run.remote_id = id;
@@ -286,7 +302,9 @@ void SiteWorker::find_again(Task& task) {
     bool first_look = false;
     {
         const std::scoped_lock hold(board_.lock());
-        first_look = !std::exchange(board_.live(task.record.run.job.value).missed, true);
+        auto& missed = board_.live(task.record.run.job.value).missed;
+        first_look = !missed;
+        if (first_look) missed = Clock::now();
     }
     const auto since = now_in_seconds() - *task.record.attempted;
     if (first_look || since < kMayArrive) return later(task, kTwoLooks);

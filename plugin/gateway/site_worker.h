@@ -16,6 +16,7 @@ namespace weir::gateway {
 
 // Slurm lists a job that has ended for MinJobAge, 300 s by default.
 constexpr std::chrono::seconds kSurelyListed{240};
+constexpr std::chrono::seconds kTwoLooks{5};  // apart, before a copy counts as not there
 
 // Asks one site's slurmrestd on behalf of all copies there: submits, watches, withdraws. One round looks at
 // every copy that something is due for; each step is safe to be repeated after a crash.

@@ -14,6 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCommandPatience{20};
+constexpr std::chrono::milliseconds kCommandAtOnce{500};
 constexpr std::chrono::seconds kCommandRest{10};  // between two runs of it for one account
 constexpr std::chrono::seconds kMargin{30};       // before a token runs out
 
@@ -53,13 +54,26 @@ Result<void> Tokens::read_file(const std::string& account, Token& token) {
     return {};
 }
 
+// The token that the command prints. One that takes long goes on beside, so that other accounts do not wait.
+Result<std::string> Tokens::run_command(const std::string& account, Token& token) {
+    if (!token.running.valid()) {
+        std::vector<std::string> command;
+        for (const std::string& word : site_.token_command)
+            command.push_back(config::for_account(word, account));
+        token.running = std::async(std::launch::async, [command = std::move(command)] {
+            return output_of(command, kCommandPatience).and_then(token_in);
+        });
+        token.running.wait_for(kCommandAtOnce);
+    }
+    if (token.running.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+        return failure("it has not ended yet");
+    return token.running.get();
+}
+
 Result<void> Tokens::renew(const std::string& account, Token& token) {
-    if (Clock::now() < token.next_command)
+    if (!token.running.valid() && Clock::now() < token.next_command)
         return failure(token.problem.empty() ? "the token command is not run again yet" : token.problem);
-    std::vector<std::string> command;
-    command.reserve(site_.token_command.size());
-    for (const std::string& word : site_.token_command) command.push_back(config::for_account(word, account));
-    auto word = output_of(command, kCommandPatience).and_then(token_in);
+    auto word = run_command(account, token);
     token.next_command = Clock::now() + kCommandRest;
     token.problem = word ? "" : "token_command for " + account + ": " + word.error().message;
     if (!word) return failure(token.problem);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <string>
 
@@ -17,8 +18,8 @@ class Tokens {
   public:
     explicit Tokens(config::SiteConnection site) : site_(std::move(site)) {}
 
-    // The token for that account; where it is to be renewed and the command fails, the one there was, unless
-    // that has surely run out.
+    // The token for that account; where it is to be renewed and the command fails, or takes long, the one
+    // there was, unless that has surely run out.
     Result<std::string> of(const std::string& account);
 
     // The site has refused it: it is not used again if there is another.
@@ -30,11 +31,13 @@ class Tokens {
         std::chrono::steady_clock::time_point since{};
         std::filesystem::file_time_type file_time{};
         std::chrono::steady_clock::time_point next_command{};
-        std::string problem;  // why the command gave none when it was last run
+        std::string problem;                       // why the command gave none when it was last run
+        std::future<Result<std::string>> running;  // the command
         bool stale = false;
     };
     bool old(const Token& token) const;
     Result<void> renew(const std::string& account, Token& token);
+    Result<std::string> run_command(const std::string& account, Token& token);
     Result<void> read_file(const std::string& account, Token& token);
 
     config::SiteConnection site_;

@@ -110,11 +110,11 @@ def ordeal(home, site, fault, name):
 
     fault.begin()
     start("sending", "--weir-stage-in=data/big", script=f"{TALK}mv data/big {results['sending']}")
-    jobs["not sent"] = send(home, site)
     let_go(site, jobs["ending"])
     site.run(["scancel", str(blocker)])
     home.wait(lambda: told(home, site), 90, f"the gateway to miss {site.name} and say why", step=0.3,
               until=lambda seen: not seen["reachable"] and SAID.get(name, ".") in seen["problem"])
+    jobs["not sent"] = send(home, site)  # before, its submission might have come through
     site.wait_state(ending, "FAILED", 60)
     for place in ("sending", "not sent"):
         home.wait_state(jobs[place], "RUNNING", 60)
