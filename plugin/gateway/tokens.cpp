@@ -50,7 +50,10 @@ Result<void> Tokens::read_file(const std::string& account, Token& token) {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     auto word = token_in(text);
     if (!word) return in_context(path, word.error());
-    token = Token{*word, Clock::now(), time, token.next_command, token.problem, false};
+    token.text = *word;
+    token.since = Clock::now();
+    token.file_time = time;
+    token.stale = false;
     return {};
 }
 

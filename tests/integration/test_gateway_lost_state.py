@@ -87,12 +87,14 @@ def test_a_file_of_the_ledger_that_cannot_be_read_is_laid_aside_and_the_others_c
 
 
 def test_a_site_that_has_lost_its_jobs_has_none_of_them_run_twice(home, west):
-    ran = send(home, "--requeue", script=COUNTS + "echo begun; sleep 300")
+    ran, ran_for_good = (send(home, option, script=COUNTS + "echo begun; sleep 300")
+                         for option in ("--requeue", "--no-requeue"))
     filler = west.sbatch(["-N4", "-n4", "--gres=gpu:4", "--mem=100"], script="sleep 900", user="w-carol")
     west.wait_state(filler, "RUNNING", 30)
     waits, stays = (send(home, option, "--gpus-per-node=1", script=COUNTS + "echo here") for option in
                     ("--requeue", "--no-requeue"))
-    home.wait(lambda: "begun" in output(home, ran), 60, "one to run")
+    for job in (ran, ran_for_good):
+        home.wait(lambda job=job: "begun" in output(home, job), 60, "it to run")
     home.wait(lambda: stages(home), 60, "two to wait",
               until=lambda seen: [seen.get(job) for job in (waits, stays)] == ["waiting"] * 2)
     ids = [run["remote_id"] for run in told(home)["sites"][0]["runs"]]
@@ -107,8 +109,12 @@ def test_a_site_that_has_lost_its_jobs_has_none_of_them_run_twice(home, west):
         others.append(west.sbatch(["--time=5"], script="sleep 15", user="w-alice"))
         assert others[-1] <= max(ids)
     west.link(True)
-    home.wait_state(ran, "FAILED", 90)
-    assert "; how it ended cannot be told" in output(home, ran) and runs(west, ran) == 1
+    home.wait_state(ran_for_good, "FAILED", 90)
+    assert "; how it ended cannot be told" in output(home, ran_for_good) and runs(west, ran_for_good) == 1
+    # Whether it is to run again only its user can say.
+    home.wait(lambda: (home.job(ran)["JobState"], home.job(ran)["Reason"]), 90, "it to be held",
+              until=lambda seen: seen == ("PENDING", "job_requeued_in_held_state"))
+    assert f"; how it ended cannot be told; it is held: scontrol release {ran} has" in output(home, ran)
     home.wait_state(stays, "FAILED", 60)
     assert "; it never started there" in output(home, stays) and runs(west, stays) == 0
     home.wait(lambda: home.job(waits)["Restarts"], 60, "it to be requeued", until=lambda seen: seen == "1")
@@ -117,6 +123,8 @@ def test_a_site_that_has_lost_its_jobs_has_none_of_them_run_twice(home, west):
     assert own(output(home, waits)) == ["here"] and runs(west, waits) == 1
     for job in others:
         west.wait_state(job, "COMPLETED", 60)
+    assert home.job(ran)["JobState"] == "PENDING" and runs(west, ran) == 1
+    home.run(["scancel", str(ran)], user="alice")
 
 
 def test_copies_of_jobs_that_slurm_has_lost_are_kept_for_a_while_and_then_cancelled(home, west):

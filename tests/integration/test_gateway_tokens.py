@@ -39,6 +39,8 @@ def unsure(home):
     east.rest_answers("late_submit", late=85)
     jobs["twice"] = send(home, east, script=f"{TALK}exit 6")
     home.wait(lambda: attempts(east) > len(ANSWERS), 60, "a submission that comes very late")
+    jobs["over"] = send(home, east, script="echo run >>../ran.$WEIR_HOME_JOB_ID; exit 6")
+    home.wait(lambda: attempts(east) > len(ANSWERS) + 1, 60, "another one")
     east.rest_answers(None)
     return jobs
 
@@ -107,6 +109,14 @@ def test_a_submission_that_comes_when_it_was_made_again_runs_once(home, unsure):
     let_go(east, job)
     assert over(home, job) == ("FAILED", "6:0")
     whole(own(output(home, job)))
+    ran_once(east, job)
+
+
+def test_a_submission_that_comes_when_the_one_that_was_made_again_is_over_does_not_run(home, unsure):
+    east, job = home.sites["east"], unsure["over"]
+    assert over(home, job, 120) == ("FAILED", "6:0")
+    home.wait(lambda: list(copies(east, job).values()), 60, "the late one", step=0.3,
+              until=lambda seen: len(seen) == 2 and set(seen) <= {"FAILED", "CANCELLED"})
     ran_once(east, job)
 
 

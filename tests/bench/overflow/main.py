@@ -41,8 +41,11 @@ def main():
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(found, file, indent=1)
     lost = found.get("crowd", {}).get("wrong", [])
+    failed = pairs.missed(found["pairs"]) if options.pairs else []
     if lost:
-        sys.exit(f"bench_overflow: {len(lost)} jobs lost, twice or with another end, the first {lost[0]}")
+        failed.append(f"{len(lost)} jobs lost, twice or with another end, the first {lost[0]}")
+    if failed:
+        sys.exit(f"bench_overflow: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <sys/wait.h>
+
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "plugin/gateway/remote_script.h"
 
@@ -46,4 +52,27 @@ TEST_CASE("the site's script puts the user's where it runs and becomes it", "[ga
     CHECK(text.find("export SLURM_ARRAY_TASK_ID='4'\n") != std::string::npos);
     CHECK(text.ends_with("exec ./.weir-script 'a b' 'it'\\''s'\n"));
     CHECK(text.find("cd '/scratch/w-alice/weir.1.17.ab' || full") != std::string::npos);
+}
+
+TEST_CASE("a submission that comes once another by its name has run does not run", "[gateway]") {
+    char folder[] = "/tmp/weir-script-XXXXXX";
+    REQUIRE(mkdtemp(folder) != nullptr);
+    RemoteScript script;
+    script.directory = std::string(folder) + "/copy";
+    script.script = "#!/bin/sh\necho run >>../runs\nexit 7\n";
+    script.nonce = "ab";
+    const auto run = [&] {
+        const auto file = std::filesystem::path(folder) / "job";
+        std::ofstream(file) << to_text(script);
+        const int status = std::system(("sh " + file.string() + " 2>/dev/null").c_str());
+        return WEXITSTATUS(status);
+    };
+    const RemoteScript first = script;
+    script.again = true;
+    CHECK(run() == 7);
+    script = first;
+    CHECK(run() == 1);
+    std::ifstream runs(std::filesystem::path(folder) / "runs");
+    CHECK(std::string(std::istreambuf_iterator<char>(runs), {}) == "run\n");
+    std::filesystem::remove_all(folder);
 }

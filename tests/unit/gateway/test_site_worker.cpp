@@ -113,3 +113,82 @@ TEST_CASE("nothing is submitted that cannot be noted first", "[gateway]") {
     CHECK(work.board.records().find(17)->run.remote_id == 17);
     CHECK(work.board.records().find(17)->run.stage == RunStage::kWaiting);
 }
+
+namespace {
+
+// A copy as it is once the site may have it.
+Record copy_of_job(std::uint32_t job, RunStage stage) {
+    Record record;
+    record.run.job = JobId{job};
+    record.run.label = std::to_string(job);
+    record.run.remote_user = "w-alice";
+    record.run.stage = stage;
+    record.site = "west";
+    record.name = "weir.0011." + std::to_string(job) + ".ab";
+    return record;
+}
+
+// A site of 22.05 that has no job, and says so.
+FakeSite::Answer empty_site() {
+    return [rest = closed_to({})](const std::string& request) {
+        if (request.starts_with("GET /slurm/v0.0.38/jobs ")) return http(200, R"({"errors":[],"jobs":[]})");
+        if (request.starts_with("GET /slurm/v0.0.38/job/"))
+            return http(500, R"({"errors":[{"error_number":2017,"error":"Invalid job id specified"}]})");
+        return rest(request);
+    };
+}
+
+}  // namespace
+
+TEST_CASE("copies that wait for their files hold up none that runs", "[gateway]") {
+    FakeSite fake(empty_site());
+    Work work(fake);
+    for (std::uint32_t job = 1; job <= 150; ++job)
+        REQUIRE(work.board.put(copy_of_job(job, RunStage::kStaging)));
+    Record runs = copy_of_job(200, RunStage::kRunning);
+    runs.run.remote_id = 77;
+    REQUIRE(work.board.put(runs));
+    work.board.live(200).next_ask = Clock::now();
+    work.worker->round();
+    const auto lines = fake.lines();
+    CHECK(std::ranges::find(lines, "GET /slurm/v0.0.38/job/77") != lines.end());
+}
+
+TEST_CASE("a copy is lost once the site has not known it for a while, and what it did is in doubt",
+          "[gateway]") {
+    const FakeSite fake(empty_site());
+    Work work(fake);
+    Record runs = copy_of_job(17, RunStage::kRunning);
+    runs.run.remote_id = 77;
+    runs.run.started = Time(Duration(1));
+    REQUIRE(work.board.put(runs));
+    work.worker->round();
+    CHECK(work.board.records().find(17)->run.stage == RunStage::kRunning);
+    REQUIRE(work.board.live(17).missed);
+    *work.board.live(17).missed -= kTwoLooks;
+    work.board.live(17).next_ask = {};
+    work.worker->round();
+    const Record* lost = work.board.records().find(17);
+    CHECK(lost->run.stage == RunStage::kFetching);
+    REQUIRE(lost->outcome);
+    CHECK(lost->outcome->requeue);
+    CHECK(lost->outcome->hold);
+}
+
+TEST_CASE("a submission that the site may have forgotten is not made again", "[gateway]") {
+    FakeSite fake(empty_site());
+    Work work(fake);
+    Record sent = copy_of_job(17, RunStage::kSubmitting);
+    sent.attempted = now_in_seconds() - kSurelyListed - Duration(60);
+    REQUIRE(work.board.put(sent));
+    for (int look = 0; look < 2; ++look) {
+        work.board.live(17).next_ask = {};
+        work.worker->round();
+    }
+    const Record* known = work.board.records().find(17);
+    CHECK(known->run.stage == RunStage::kFetching);
+    REQUIRE(known->outcome);
+    CHECK(known->outcome->hold);
+    CHECK(known->outcome->said.find("cannot be told") != std::string::npos);
+    CHECK(std::ranges::none_of(fake.lines(), [](const auto& line) { return line.starts_with("POST "); }));
+}

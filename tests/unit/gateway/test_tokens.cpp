@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "plugin/gateway/command.h"
 #include "plugin/gateway/tokens.h"
@@ -104,4 +105,25 @@ TEST_CASE("a command's output is taken only if it ends well, soon, and says no m
     const auto failed = output_of({"/bin/sh", "-c", "echo secret; exit 1"}, 20s);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().message.find("secret") == std::string::npos);
+}
+
+TEST_CASE("a token command that takes long keeps nobody waiting", "[gateway]") {
+    config::SiteConnection site;
+    site.token_command = {"/bin/sh", "-c", "sleep 1.5; echo late"};
+    Tokens tokens(site);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_FALSE(tokens.of("w-alice"));
+    CHECK(std::chrono::steady_clock::now() - began < 1400ms);
+    Result<std::string> token = failure("");
+    while (!token && std::chrono::steady_clock::now() - began < 20s) {
+        std::this_thread::sleep_for(20ms);
+        token = tokens.of("w-alice");
+    }
+    CHECK(token == "late");
+}
+
+TEST_CASE("a command that has closed its output and goes on is ended", "[gateway]") {
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_FALSE(output_of({"/bin/sh", "-c", "echo word; exec >&-; sleep 30"}, 1s));
+    CHECK(std::chrono::steady_clock::now() - began < 20s);
 }
