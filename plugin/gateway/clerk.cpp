@@ -195,6 +195,7 @@ bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         record.run.stage = RunStage::kFetching;
     }
     if (!board_.put(record)) return false;
+    live.egress = std::max(live.egress, record.run.brought.value);
     // It may have left since it was let in.
     live.connection = counter_.present.contains(guest.connection) ? guest.connection : 0;
     live.heard = Clock::now();

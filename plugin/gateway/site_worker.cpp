@@ -58,6 +58,7 @@ bool SiteWorker::change(Task& task, const std::function<void(Record&)>& apply) {
     Record changed = *current;
     apply(changed);
     Live& live = board_.live(task.record.run.job.value);
+    changed.run.brought = std::max(changed.run.brought, Bytes{live.egress});  // should this program be killed
     // A mover that waits for more output is not waited for.
     if (changed.run.stage != current->run.stage) live.next_move = {};
     if (!board_.put(changed)) {

@@ -124,7 +124,7 @@ def test_a_killed_gateway_goes_on_and_nothing_runs_twice(home, west):
     job = send(home, script="for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done")
     home.wait(lambda: "2" in own(output(home, job)), 30, "it to run")
     home.kill("weir-gateway")
-    time.sleep(1)
+    home.wait(lambda: home.pids("weir-gateway"), 20, "it to be gone", until=lambda left: not left)
     home.start_gateway()
     home.wait_state(job, "COMPLETED", timeout=60)
     assert own(output(home, job)) == [str(i) for i in range(1, 9)]
@@ -173,19 +173,57 @@ def test_a_token_that_has_run_out_is_renewed_by_command(home, west):
     job = send(home, script="echo up; sleep 6; exit 5")
     home.wait(lambda: "up" in output(home, job), 30, "it to run")
     west.renew("alice", -60)
-    home.kill("weir-gateway")
+    home.stop("weir-gateway")
     home.start_gateway()
     home.wait_state(job, "FAILED", timeout=60)
     assert home.job(job)["ExitCode"] == "5:0"
     west.renew("alice", 3600)
 
 
-def test_nobody_reads_the_credentials_or_the_gateways_memory(home, west):
+SECRETS = re.compile(rb"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+|OPENSSH PRIVATE KEY")  # any JSON Web Token, any key
+
+
+def memory(home, pid):
+    """What a process of home has in its memory, as root reads it."""
+    found = []
+    with open(home.path(f"/proc/{pid}/mem"), "rb") as file:
+        for line in home.read(f"/proc/{pid}/maps").splitlines():
+            start, end = (int(part, 16) for part in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw") and end - start < 1 << 28:
+                file.seek(start)
+                found.append(file.read(end - start))
+    return b"".join(found)
+
+
+def test_no_process_of_a_users_and_no_log_has_a_credential(home, west):
+    [gateway] = home.pids("weir-gateway", zombies=False)
+    job = send(home, script="env; ps -eo args; echo up; sleep 20")
+    home.wait(lambda: "up" in output(home, job), 60, "it to run")
+    assert SECRETS.search(memory(home, gateway))  # it is what is looked for
+    of_job = home.run(["pgrep", "-f", f"(weir-relay.*--job {job} |slurmstepd: .{job}[.])"]).stdout.split()
+    assert len(of_job) >= 2
+    for pid in of_job:
+        assert not SECRETS.search(memory(home, pid))
+        for name in ("environ", "cmdline"):
+            assert not SECRETS.search(home.read(f"/proc/{pid}/{name}").encode())
+    for command in (["scontrol", "show", "job", str(job)], ["squeue", "-O", "ALL"], ["ps", "-eo", "args"]):
+        assert not SECRETS.search(home.run(command, check=False).stdout.encode())
+    for folder in ("log", "state/weir-gateway", "state/slurmctld", "spool", "home/alice"):
+        for where, _, names in os.walk(home.path(folder)):
+            for path in (os.path.join(where, name) for name in names):
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        assert not SECRETS.search(file.read()), path
+    home.run(["scancel", str(job)], user="alice")
+
+
+def test_nobody_reads_the_gateways_memory_and_it_leaves_no_core(home, west):
     [pid] = home.pids("weir-gateway", zombies=False)
     for path in ("environ", "mem", "maps"):
-        read = home.run(["head", "-c1", f"/proc/{pid}/{path}"], user="alice", check=False)
-        assert read.returncode != 0
-    job = send(home, script="env; ps -eo args")
-    home.wait_state(job, "COMPLETED", timeout=60)
-    token = home.read("etc/sites/west/alice.jwt").strip().rpartition("=")[2]
-    assert token not in output(home, job) and token not in home.log("weir-gateway")
+        assert home.run(["head", "-c1", f"/proc/{pid}/{path}"], user="slurm", check=False).returncode != 0
+    limits = home.read(f"/proc/{pid}/limits")
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE), limits
+    home.run(["kill", "-ABRT", str(pid)])
+    home.wait(lambda: home.pids("weir-gateway", zombies=False), 20, "it to be gone", until=lambda left: not left)
+    assert not [name for name in os.listdir(home.path("tmp")) if "core" in name]
+    home.start_gateway()
