@@ -27,6 +27,7 @@ json nomination_to_json(const Nomination& one) {
         {"restarts", one.restarts},
         {"limit", one.limit.count()},
         {"home_start", optional_time(one.home_start)},
+        {"gpus", one.gpus},
         {"worst_micros", one.worst.value},
         {"vouchers", list_of(one.vouchers,
                              [](const VoucherShare& share) {
@@ -55,6 +56,7 @@ Nomination nomination_from_json(const json& object) {
     one.restarts = object.at("restarts").get<std::uint32_t>();
     one.limit = Duration(object.at("limit").get<std::int64_t>());
     one.home_start = optional_time_of(object, "home_start");
+    one.gpus = object.value("gpus", 0);  // of before it was noted: reckoned anew once it is at the site
     one.worst = Money{object.at("worst_micros").get<std::int64_t>()};
     for (const json& share : object.at("vouchers"))
         one.vouchers.push_back(

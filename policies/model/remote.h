@@ -116,6 +116,7 @@ struct Nomination {
     std::uint32_t restarts = 0;          // the job's restart count then
     Duration limit{};                    // its time limit then
     std::optional<Time> home_start;      // Slurm's forecast then, of its start at home
+    int gpus = 0;                        // that this is reckoned for
     Money worst;                         // set aside: what it costs at most beyond vouchers
     std::vector<VoucherShare> vouchers;  // set aside
     std::string why;

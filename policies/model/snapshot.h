@@ -79,6 +79,7 @@ struct Partition {
 struct Request {
     int nodes_min = 1;
     int nodes_max = 1;      // 0: as many as it takes
+    int tasks = 1;          // of which each is on one node
     int cpus_per_node = 0;  // on every node of the job
     int gpus_per_node = 0;  // on every node of the job
     std::int64_t memory_per_node = 0;

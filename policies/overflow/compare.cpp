@@ -103,6 +103,7 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
     const Gpus gpus = ask_of(job.request).all_gpus();
     const Money gpu_hour = there.site->terms.gpu_hour.of(place.gpu_type).value_or(Money{});
     Worst worst = worst_of(work, there, place.gpu_type, gpus, job);
+    quote.gpus = static_cast<int>(gpus.value);
     quote.shares = std::move(worst.shares);
     place.vouchers = sum(quote.shares);
     place.worst = worst.money;

@@ -185,6 +185,7 @@ class Choice {
         one.restarts = job_.restarts;
         one.limit = job_.time_limit;
         one.home_start = job_.expected_start;
+        one.gpus = quote.gpus;
         one.worst = quote.place.worst;
         one.vouchers = quote.shares;
         one.why = told_.why;

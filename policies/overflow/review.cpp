@@ -61,6 +61,7 @@ class Review {
         const Quote now = quote(w_, *there_, *rule_, job_);
         now_ = now.place;
         if (now.place.excluded.empty()) {
+            n_.gpus = now.gpus;
             n_.worst = now.place.worst;
             n_.vouchers = now.shares;
         }

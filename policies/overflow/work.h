@@ -38,6 +38,7 @@ struct Quote {
     PlaceReport place;
     bool dear = false;      // it is excluded for what it may cost
     bool reckoned = false;  // it may go there, if only for lack of room or money not now
+    int gpus = 0;  // that this is reckoned for
     std::vector<VoucherShare> shares;
 };
 
@@ -140,6 +141,7 @@ Nominate nominate_step(const Work& work, const Nomination& nomination, const Job
 
 // The stages, in the order in which overflow() calls them.
 void settle(Work& work);      // what has ended, and what has become of nominated jobs
+void make_up(Work& work);     // runs that take more than was set aside for them
 void take_up(Work& work);     // runs that nothing is remembered of
 void open_sites(Work& work);  // whether and how much they take
 void review(Work& work);      // nominations that stand: kept or taken back

@@ -30,6 +30,7 @@ Ledger ledger_with_sites() {
     one.restarts = 1;
     one.limit = 2h;
     one.home_start = at(9000);
+    one.gpus = 4;
     one.worst = {12'345'678};
     one.vouchers = {{"gift", {7200}}};
     one.why = "it is cheaper there";

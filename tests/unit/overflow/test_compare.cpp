@@ -247,6 +247,13 @@ TEST_CASE("jobs that can run nowhere else are not compared") {
     SECTION("those in a reservation") {
         job.reservation = "course";
     }
+    SECTION("those whose number of nodes is open") {
+        job.request.nodes_max = 4;
+    }
+    SECTION("those of several tasks that name no number of nodes") {
+        job.request.nodes_max = 0;
+        job.request.tasks = 4;
+    }
     SECTION("those for CPUs alone") {
         job.request.gpus_per_node = 0;
     }
@@ -264,6 +271,24 @@ TEST_CASE("jobs that can run nowhere else are not compared") {
         scene.rule().partitions = {"debug"};
     }
     CHECK(compared() == 0);
+}
+
+TEST_CASE("a job is compared wherever its number of nodes is known, and else told what would help") {
+    Scene scene;
+    Job& job = scene.job(1);
+    const auto said = [&] {
+        const Snapshot now = scene.snapshot();
+        return policies::explain_overflow(now, scene.policy, scene.decide(), *now.job({1})).front();
+    };
+    const auto compared = [&] { return scene.decide().overflow.comparisons.size(); };
+    job.request.nodes_max = 0;  // one task, and no --nodes
+    CHECK(compared() == 1);
+    job.request.nodes_min = job.request.nodes_max = job.request.tasks = 2;
+    CHECK(compared() == 1);
+    job.request.nodes_max = 0;
+    CHECK(said() == "it is not sent elsewhere: its number of nodes is open; --nodes=N would fix it");
+    job.request.nodes_min = 1;
+    CHECK(said() == "it is not sent elsewhere: its number of nodes is open; --nodes=N would fix it");
 }
 
 TEST_CASE("what a site lets jobs run beyond their time limits is set aside, too, and not reckoned with") {

@@ -59,6 +59,7 @@ TEST_CASE("a site that stays better for long enough is added to a job's partitio
     expected.budget = "spill";
     expected.since = scene.world.at;
     expected.limit = 2h;
+    expected.gpus = 4;
     expected.worst = usd(4);
     expected.why = why;
     CHECK(plan.ledger.overflow.nominations == std::vector<Nomination>{expected});

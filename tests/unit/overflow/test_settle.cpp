@@ -194,6 +194,29 @@ TEST_CASE("what runs at a site and is not remembered is set aside again, and pai
     }
 }
 
+TEST_CASE("a run that got more GPUs than were reckoned with is set aside for in full") {
+    Scene scene;
+    scene.job(1);
+    scene.west().vouchers = {{"gift", hours(10), {}, {}, std::nullopt}};
+    scene.cycle_twice();
+    CHECK(scene.memory().nominations.front().gpus == 4);
+    SECTION("as its gateway tells") {
+        scene.start_at(1, "w1", RunStage::kRunning).gpus = 8;
+    }
+    SECTION("as Slurm tells, before its gateway does") {
+        scene.start(1, "w1");
+        scene.world.jobs.at(1).job.gpus = {8};
+    }
+    const Plan plan = scene.cycle();
+    REQUIRE(plan.ledger.overflow.nominations.size() == 1);
+    const Nomination& one = plan.ledger.overflow.nominations.front();
+    CHECK(one.gpus == 8);
+    CHECK(one.vouchers == std::vector<VoucherShare>{{"gift", hours(10)}});
+    CHECK(one.worst == usd(3));
+    CHECK(plan.overflow.budgets.front().aside == usd(3));
+    CHECK(scene.cycle().ledger.overflow == plan.ledger.overflow);
+}
+
 TEST_CASE("a run that never started costs nothing") {
     Scene scene = with_run();
     scene.finish(1, 0s);
