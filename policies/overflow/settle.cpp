@@ -139,6 +139,8 @@ class Following {
         if (job_ == nullptr || n_.back) return n_.settled ? false : await_end();
         if (job_->state == JobState::kPending) return pending();
         if (site_of(w_.snapshot, *job_) == n_.site) {
+            // It runs there again, with nothing set aside any more: take_up() begins anew.
+            if (n_.settled && live_run(w_, n_) != nullptr) return false;
             n_.started_with = job_->restarts;
             n_.confirmed = true;
             n_.gone.reset();

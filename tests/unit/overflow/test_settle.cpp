@@ -194,6 +194,27 @@ TEST_CASE("what runs at a site and is not remembered is set aside again, and pai
     }
 }
 
+TEST_CASE("a second run under a nomination whose first is settled is set aside for, too") {
+    Scene scene = with_run();
+    scene.pass(1h);
+    scene.finish(1, 1h);
+    scene.cycle();
+    REQUIRE(scene.memory().nominations.front().settled);
+    CHECK(scene.decide().overflow.budgets.front().aside == usd(0));
+    // Requeued, and started there again, between two looks.
+    scene.requeue(1);
+    scene.start_at(1, "w1", RunStage::kRunning);
+    const Plan plan = scene.cycle();
+    REQUIRE(plan.ledger.overflow.nominations.size() == 1);
+    CHECK_FALSE(plan.ledger.overflow.nominations.front().settled);
+    CHECK(plan.overflow.budgets.front().aside == usd(4));
+    scene.pass(30min);
+    scene.finish(1, 30min);
+    scene.world.end(1);
+    CHECK(scene.cycle().ledger.overflow.nominations.empty());
+    CHECK(scene.decide().overflow.sites.front().spent_today == usd(2));
+}
+
 TEST_CASE("a run that got more GPUs than were reckoned with is set aside for in full") {
     Scene scene;
     scene.job(1);
