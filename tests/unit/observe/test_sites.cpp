@@ -79,6 +79,12 @@ TEST_CASE("a gateway is asked for what any of its sites has not settled, and for
     CHECK(settled_up_to(source, looks, settled) == 0);
     // Nothing has been heard yet.
     CHECK(settled_up_to(source, {}, settled) == 0);
+    // The gateway does not serve east yet.
+    looks.erase(looks.begin());
+    CHECK(settled_up_to(source, looks, settled) == 40);
+    looks.insert(looks.begin(), SiteLook{});
+    looks.front().site = "east";
+    CHECK(settled_up_to(source, looks, settled) == 40);
 }
 
 TEST_CASE("a nomination counts only for the installation that made it") {
