@@ -95,7 +95,7 @@ void sort_overflow(Overflow& all) {
                       [](const VoucherUse& one) { return std::tie(one.site, one.voucher); });
     std::ranges::sort(all.spendings, {},
                       [](const Spending& one) { return std::tie(one.budget, one.site, one.day); });
-    std::ranges::sort(all.settled, {}, &Settled::site);
+    std::ranges::sort(all.settled, {}, [](const Settled& one) { return std::tie(one.site, one.ledger); });
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ json overflow_to_json(const Overflow& overflow) {
              })},
         {"spendings", list_of(overflow.spendings, spending_to_json)},
         {"settled", list_of(overflow.settled, [](const Settled& one) {
-             return json{{"site", one.site}, {"sequence", one.sequence}};
+             return json{{"site", one.site}, {"sequence", one.sequence}, {"ledger", one.ledger}};
          })}};
 }
 
@@ -143,7 +143,8 @@ Overflow overflow_from_json(const json& object) {
             {one.at("site"), one.at("voucher"), GpuSeconds{one.at("gpu_seconds").get<std::int64_t>()}});
     for (const json& one : object.at("spendings")) all.spendings.push_back(spending_from_json(one));
     for (const json& one : object.at("settled"))
-        all.settled.push_back({one.at("site"), one.at("sequence").get<std::uint64_t>()});
+        all.settled.push_back({one.at("site"), one.at("sequence").get<std::uint64_t>(),
+                               one.value("ledger", std::string())});
     sort_overflow(all);
     return all;
 }

@@ -74,8 +74,11 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
                         {"runs", runs.contains(name) ? runs[name] : json::array()},
                         {"finished", finished.contains(name) ? finished[name] : json::array()}});
     }
-    const json all{
-        {"version", 1}, {"at", unix_time(now_in_seconds())}, {"host", host}, {"sites", std::move(list)}};
+    const json all{{"version", 1},
+                   {"at", unix_time(now_in_seconds())},
+                   {"host", host},
+                   {"ledger", board.records().id()},
+                   {"sites", std::move(list)}};
     return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -53,6 +53,18 @@ const char* to_text(RunStage stage) {
     return "finished";
 }
 
+std::uint64_t settled_sequence(const std::vector<Settled>& settled, const std::string& site,
+                               const std::string& ledger) {
+    std::optional<std::uint64_t> least;
+    for (const Settled& one : settled) {
+        if (one.site != site) continue;
+        if (!ledger.empty() && one.ledger == ledger) return one.sequence;
+        if (ledger.empty() || one.ledger.empty())
+            least = std::min(least.value_or(one.sequence), one.sequence);
+    }
+    return least.value_or(0);
+}
+
 const Nomination* find_nomination(const Overflow& overflow, JobId job, const std::string& label) {
     const auto place = place_of(overflow.nominations, job, label);
     return is_at(overflow.nominations, place, job, label) ? &*place : nullptr;

@@ -88,6 +88,7 @@ struct SiteLook {
     std::int64_t bytes_per_second = 0;  // of files lately; 0: not known
     int failures = 0;                   // submissions that failed lately
     Duration typical_wait{};            // of sent jobs lately, until they started there
+    std::string ledger;                 // its gateway's, which numbers finished runs; empty: not told
     std::vector<RemoteRun> runs;        // there now, by job
     std::vector<RemoteRun> finished;    // that the ledger has not settled yet, by sequence
 
@@ -169,9 +170,12 @@ struct Spending {
     bool operator==(const Spending&) const = default;
 };
 
+// How far a site's runs are settled, as one ledger of a gateway numbers them: a site may come to have another
+// gateway, and a gateway another ledger.
 struct Settled {
     std::string site;
     std::uint64_t sequence = 0;  // finished runs up to this one are in the sums
+    std::string ledger;          // empty: not known, it may be any
 
     bool operator==(const Settled&) const = default;
 };
@@ -189,6 +193,11 @@ struct Overflow {
 
     bool operator==(const Overflow&) const = default;
 };
+
+// How far a site's runs are settled by that ledger; 0: not at all. By an empty one: by whichever is the least
+// far.
+std::uint64_t settled_sequence(const std::vector<Settled>& settled, const std::string& site,
+                               const std::string& ledger);
 
 // What is remembered of a job's nomination; nullptr if nothing is. A task of an array has its array's id
 // until Slurm has split it off.

@@ -116,11 +116,23 @@ class Settling {
     const Site& site_;
 };
 
+// By the ledger that tells now. One of before ledgers were told is taken to be this one.
+Settled& settled_of(std::vector<Settled>& all, const SiteLook& look) {
+    const auto by = [&](const auto& same) {
+        return std::ranges::find_if(
+            all, [&](const Settled& one) { return one.site == look.site && same(one.ledger); });
+    };
+    auto found = by([&](const std::string& ledger) { return ledger == look.ledger; });
+    if (found == all.end())
+        found = by([&](const std::string& ledger) { return ledger.empty() || look.ledger.empty(); });
+    if (found == all.end()) return all.emplace_back(Settled{look.site, 0, look.ledger});
+    if (found->ledger.empty()) found->ledger = look.ledger;
+    return *found;
+}
+
 void settle_site(Work& work, const SiteWork& site) {
     if (site.look == nullptr || site.look->finished.empty()) return;
-    Settled& settled =
-        entry_of(work.memory().settled, [&](const Settled& one) { return one.site == site.site->name; },
-                 {site.site->name, 0});
+    Settled& settled = settled_of(work.memory().settled, *site.look);
     for (const RemoteRun& run : site.look->finished) {
         if (run.sequence <= settled.sequence) continue;
         Settling(work, *site.site).take(run);
@@ -268,7 +280,7 @@ void settle(Work& work) {
                       [](const Spending& one) { return std::tie(one.budget, one.site, one.day); });
     std::ranges::sort(memory.vouchers, {},
                       [](const VoucherUse& one) { return std::tie(one.site, one.voucher); });
-    std::ranges::sort(memory.settled, {}, &Settled::site);
+    std::ranges::sort(memory.settled, {}, [](const Settled& one) { return std::tie(one.site, one.ledger); });
     std::erase_if(memory.rests, [&](const JobRest& rest) { return rest.until <= work.snapshot.at; });
     work.accounts = Accounts(work.policy, memory, work.snapshot.at, work.snapshot.utc_offset);
 }

@@ -41,7 +41,7 @@ TEST_CASE("what a run has used is paid for once, by vouchers first") {
     const std::int64_t today = scene.world.at.time_since_epoch() / 24h;
     CHECK(plan.ledger.overflow.spendings ==
           std::vector<Spending>{{"spill", "west", today, usd(1), hours(4)}});
-    CHECK(plan.ledger.overflow.settled == std::vector<Settled>{{"west", 1}});
+    CHECK(plan.ledger.overflow.settled == std::vector<Settled>{{"west", 1, "feed"}});
     CHECK(plan.overflow.sites.front().spent_today == usd(1));
     CHECK(plan.overflow.sites.front().work_this_month == hours(4));
     // The gateway tells of it until it hears that it is settled.
@@ -192,6 +192,40 @@ TEST_CASE("what runs at a site and is not remembered is set aside again, and pai
         scene.look().runs.clear();
         CHECK(scene.cycle().ledger.overflow.nominations.empty());
     }
+}
+
+TEST_CASE("runs are numbered by their gateway's ledger: by another one they count anew, each once") {
+    Scene scene = with_run();
+    scene.memory().settled = {{"west", 1000, ""}};  // of before ledgers were told
+    scene.look().ledger = "old";
+    scene.look().finished.clear();
+    const auto tell = [&](std::uint64_t sequence, const std::string& ledger) {
+        RemoteRun run;
+        run.sequence = sequence;
+        run.job = JobId{50};
+        run.label = "50";
+        run.user = "alice";
+        run.stage = RunStage::kFinished;
+        run.started = scene.world.at;
+        run.ended = scene.world.at + 1h;
+        run.gpus = 2;
+        run.gpu_type = "a100";
+        scene.look().ledger = ledger;
+        scene.look().finished = {run};
+        scene.cycle();
+        GpuSeconds work;
+        for (const Spending& one : scene.memory().spendings) work += one.work;
+        return work;
+    };
+    CHECK(tell(1000, "old") == hours(0));
+    CHECK(tell(1001, "old") == hours(2));
+    // The site has another gateway now, whose numbers are smaller.
+    CHECK(tell(8, "new") == hours(4));
+    CHECK(tell(8, "new") == hours(4));
+    // And its first one again.
+    CHECK(tell(1001, "old") == hours(4));
+    CHECK(tell(1002, "old") == hours(6));
+    CHECK(scene.memory().settled == std::vector<Settled>{{"west", 8, "new"}, {"west", 1002, "old"}});
 }
 
 TEST_CASE("a second run under a nomination whose first is settled is set aside for, too") {
