@@ -56,8 +56,8 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
     std::map<std::string, json> finished;
     for (const auto& [job, record] : board.records().all())
         if (!record.ended()) runs[record.site].push_back(to_json(record.run));
-    for (const auto& [site, run] : board.records().finished(after, kMostFinished))
-        finished[site].push_back(to_json(run));
+    const auto ended = board.records().finished(after, kMostFinished);
+    for (const auto& [site, run] : ended) finished[site].push_back(to_json(run));
     json list = json::array();
     for (const std::string& name : sites) {
         const SiteState& state = board.site(name);
@@ -78,6 +78,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
                    {"at", unix_time(now_in_seconds())},
                    {"host", host},
                    {"ledger", board.records().id()},
+                   {"more", ended.size() == kMostFinished},
                    {"sites", std::move(list)}};
     return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -91,6 +91,7 @@ struct SiteLook {
     std::string ledger;                 // its gateway's, which numbers finished runs; empty: not told
     std::vector<RemoteRun> runs;        // there now, by job
     std::vector<RemoteRun> finished;    // that the ledger has not settled yet, by sequence
+    bool more = false;                  // there may be further ones, which are told once these are settled
 
     bool operator==(const SiteLook&) const = default;
 };

@@ -224,7 +224,8 @@ class Following {
         }
         if (!n_.gone) n_.gone = w_.snapshot.at;
         if (w_.snapshot.at - *n_.gone >= kForgotten) return false;
-        return !answers() || site_->look->heard <= *n_.gone;
+        // How it ended may be among what has not been told for the number of it.
+        return !answers() || site_->look->more || site_->look->heard <= *n_.gone;
     }
 
     // There was no run, so nothing is to be settled.

@@ -97,11 +97,13 @@ Result<std::vector<SiteLook>> read_sites(const std::string& document, Time heard
                            ", and this weirctld version " + std::to_string(kVersion));
         const Time told = time_in(object.at("at"));
         const auto ledger = object.value("ledger", std::string());
+        const bool more = object.value("more", false);
         std::vector<SiteLook> looks;
         looks.reserve(object.at("sites").size());
         for (const json& site : object.at("sites")) {
             looks.push_back(site_in(site, told, heard));
             looks.back().ledger = ledger;
+            looks.back().more = more;
         }
         std::ranges::sort(looks, {}, &SiteLook::site);
         return looks;

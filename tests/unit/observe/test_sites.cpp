@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kAnswer = R"json({"version": 1, "at": 1000, "host": "gw1", "ledger": "feed", "sites": [
+const std::string kAnswer = R"json({"version": 1, "at": 1000, "host": "gw1", "ledger": "feed", "more": true, "sites": [
   {"name": "west", "reachable": true, "problem": "", "at": 990, "round_trip_us": 1300, "api": "v0.0.38, Slurm 22.05.8",
    "rooms": [{"nodes": 2, "cpus": 32, "memory": 256000, "gpu_type": "a100", "gpus": 4}],
    "bytes_per_second": 1000, "failures": 1, "typical_wait": 60,
@@ -44,6 +44,7 @@ TEST_CASE("what a gateway tells of its sites is read whatever its clock shows") 
     const SiteLook& west = looks->back();
     CHECK(west.heard == at(5000));
     CHECK(west.ledger == "feed");
+    CHECK(west.more);
     CHECK(west.at == at(4990));
     CHECK(west.round_trip == 1300us);
     CHECK(west.rooms == std::vector<SiteRoom>{{2, 32, 256000, "a100", 4}});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "tests/unit/overflow/scene.h"
 
@@ -115,6 +116,26 @@ TEST_CASE("a job that ended unseen stays set aside until its gateway tells, or f
         scene.cycle();
         CHECK(scene.memory().nominations.empty());
     }
+}
+
+TEST_CASE("what is set aside stays so while a gateway has more ends to tell than it tells at once") {
+    Scene scene = with_run();
+    scene.world.end(1);
+    scene.finish(1, 1h);
+    const auto untold = std::exchange(scene.look().finished, {});
+    scene.look().more = true;
+    for (int round = 0; round < 3; ++round) {
+        scene.pass(10s);
+        scene.cycle();
+        CHECK(scene.memory().nominations.size() == 1);
+    }
+    scene.look().more = false;
+    scene.look().finished = untold;
+    scene.pass(10s);
+    scene.cycle();
+    CHECK(scene.memory().nominations.empty());
+    CHECK(scene.memory().spendings.front().budget == "spill");
+    CHECK(scene.memory().vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
 }
 
 TEST_CASE("a nominated job that is cancelled while it waits frees what was set aside") {
