@@ -9,16 +9,9 @@
 namespace weir::policies::spill {
 namespace {
 
-constexpr std::size_t kLookedAt = 1000;  // jobs, the most urgent ones
 constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
 constexpr std::size_t kTasks = 1000;     // of one array that are looked at
 constexpr int kAtOnce = 50;              // nominations in a cycle: each is a write that holds up backfill
-
-// A pending job that may overflow.
-struct Candidate {
-    const Job* job;
-    const OverflowRule* rule;
-};
 
 bool starts_soon_at_home(const Job& job, Time at) {
     if (job.expected_start) return *job.expected_start <= at + kSoon;
@@ -208,28 +201,10 @@ class Choice {
     Comparison told_;
 };
 
-std::vector<Candidate> candidates(const Work& work) {
-    std::vector<Candidate> found;
-    for (const Job& job : work.snapshot.jobs) {
-        if (job.state != JobState::kPending) continue;
-        const OverflowRule* rule = work.rule_of(job);
-        if (rule == nullptr || wish_of(*rule, job) == OverflowWish::kNever || !why_not(job).empty()) continue;
-        if (find_nomination(work.memory(), job.id, job.label) == nullptr) found.push_back({&job, rule});
-    }
-    return found;
-}
-
 }  // namespace
 
 void nominate(Work& work) {
-    std::vector<Candidate> found = candidates(work);
-    const std::size_t most = std::min(kLookedAt, found.size());
-    std::ranges::partial_sort(
-        found, found.begin() + static_cast<std::ptrdiff_t>(most), [](const Candidate& a, const Candidate& b) {
-            return std::tie(b.job->priority, a.job->id) < std::tie(a.job->priority, b.job->id);
-        });
-    work.report().not_looked_at = static_cast<int>(found.size() - most);
-    found.resize(most);
+    const std::vector<Candidate> found = candidates(work);
     const std::vector<Leaning> before = std::move(work.memory().leanings);
     std::vector<Leaning> after;
     for (const Candidate& one : found) {

@@ -87,6 +87,16 @@ std::string why_not(const Job& job);
 // Why a site does not take a job, leaving room and money aside, as a clause; empty if it does.
 std::string why_not_there(const SiteWork& there, const OverflowRule& rule, const Job& job);
 
+// A pending job that may overflow.
+struct Candidate {
+    const Job* job;
+    const OverflowRule* rule;
+    bool may_go;  // some site takes it, leaving room and money aside
+};
+
+// Those that are looked at in this cycle, by turn: the most urgent ones, and those that can go nowhere last.
+std::vector<Candidate> candidates(Work& work);
+
 // What it takes at home, and at a site, where `place.excluded` tells whether it may go there at all.
 PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
                        const std::optional<Time>& forecast);

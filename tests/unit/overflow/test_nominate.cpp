@@ -262,6 +262,24 @@ TEST_CASE("a cycle nominates no more than Slurm can well be told of at once") {
     CHECK(plan.steps.size() == 10);
 }
 
+TEST_CASE("jobs that can go nowhere keep no other from being looked at") {
+    Scene scene;
+    scene.west().accounts = {"lab"};
+    for (std::uint32_t id = 1; id <= 1001; ++id) {
+        Job& job = scene.job(id);
+        job.account = "physics";
+        job.priority = 5000;
+    }
+    scene.job(1002).priority = 1;
+    Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1002: west"});
+    CHECK(plan.overflow.not_looked_at == 0);
+    // Why they do not go is told all the same.
+    CHECK(place_of(plan, 1, "west").excluded == "account physics may not run there");
+    for (std::uint32_t id = 1; id <= 1001; ++id) scene.world.jobs.at(id).job.account = "lab";
+    CHECK(scene.decide().overflow.not_looked_at == 1);
+}
+
 TEST_CASE("no more jobs are nominated than a site may have") {
     Scene scene;
     for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);
