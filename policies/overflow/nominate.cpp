@@ -183,7 +183,7 @@ class Choice {
         one.vouchers = quote.shares;
         one.why = told_.why;
         w_.accounts.set_aside(one);
-        const Ask ask = ask_of(job_.request);
+        const Ask ask = ask_there(there, job_);
         there.there.take(ask);
         there.here.take(ask);
         --there.more;

@@ -87,7 +87,7 @@ class Review {
 
     void take_room() {
         if (there_ == nullptr) return;
-        const Ask ask = ask_of(job_.request);
+        const Ask ask = ask_there(*there_, job_);
         there_->there.take(ask);
         there_->here.take(ask);
         --there_->more;

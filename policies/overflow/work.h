@@ -97,6 +97,11 @@ struct Candidate {
 // Those that are looked at in this cycle, by turn: the most urgent ones, and those that can go nowhere last.
 std::vector<Candidate> candidates(Work& work);
 
+// The type of GPU that a job gets at a site, and all that it takes there; a job may name none, a site's
+// gateway has one then. Empty: the site takes no such job.
+const std::string& type_there(const SiteWork& there, const Job& job);
+Ask ask_there(const SiteWork& there, const Job& job);
+
 // What it takes at home, and at a site, where `place.excluded` tells whether it may go there at all.
 PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
                        const std::optional<Time>& forecast);

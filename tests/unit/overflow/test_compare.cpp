@@ -151,6 +151,10 @@ TEST_CASE("what a site does not take is said") {
         scene.look().rooms = {{5, 64, 512 * 1024, "a100", 3}};
         CHECK(why() == "it is too large for what is free there now");
     }
+    SECTION("room on GPUs of another type alone, which its gateway does not stand for") {
+        scene.look().rooms = {{2, 64, 512 * 1024, "h100", 8}};
+        CHECK(why() == "it is too large for what is free there now");
+    }
     SECTION("no room on the gateway") {
         scene.world.running(50, "west", {"w1"}, 8);
         scene.world.running(51, "west", {"w2"}, 8);

@@ -143,6 +143,15 @@ TEST_CASE("as many jobs are nominated as the site and its gateway hold, the most
     CHECK(place_of(plan, 2, "west").excluded == "no gateway node of it has room for it now");
 }
 
+TEST_CASE("a job that names no type of GPU takes the room of the type that it gets") {
+    Scene scene;
+    scene.look().rooms = {{1, 64, 512 * 1024, "a100", 8}, {1, 64, 512 * 1024, "h100", 8}};
+    scene.job(1, 8);
+    scene.job(2, 8);
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"1: west"});
+    CHECK(scene.cycle().steps.empty());  // nor while the first may start there
+}
+
 TEST_CASE("what a job could cost at most is set aside, so that no budget is overdrawn") {
     Scene scene;
     scene.rule().per_day = usd(10);
