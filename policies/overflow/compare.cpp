@@ -118,7 +118,10 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
     Worst worst = worst_of(work, there, place.gpu_type, gpus, job);
     quote.gpus = static_cast<int>(gpus.value);
     quote.shares = std::move(worst.shares);
-    place.vouchers = sum(quote.shares);
+    // The run that is priced may take longer, or less long, than the worst.
+    const Time done = work.snapshot.at + place.takes();
+    place.vouchers =
+        sum(work.accounts.cover(*there.site, place.gpu_type, job.account, gpus * place.run, done));
     place.worst = worst.money;
     place.price = price_of(work, there.site->terms, place, gpus, gpu_hour);
     place.time = cost(gpus * place.takes(), rule.value_of_time);

@@ -105,6 +105,26 @@ TEST_CASE("vouchers pay for GPUs, those that run out first first, as far as they
     CHECK(plan.overflow.sites.front().vouchers.front().left() == hours(0));
 }
 
+TEST_CASE("vouchers cover the run that is priced, however long it takes, and the worst is set aside") {
+    Scene scene;
+    const auto hours = [](int gpu_hours) { return GpuSeconds{gpu_hours * 3600}; };
+    scene.job(1);
+    scene.west().vouchers = {{"gift", hours(100), {}, {}, std::nullopt}};
+    SECTION("at half the speed it runs twice as long") {
+        const PlaceReport west = place_of(scene.decide(), 1, "west");
+        CHECK(west.vouchers == hours(16));
+        CHECK(west.price == usd(0));
+    }
+    SECTION("at twice the speed half as long") {
+        scene.types["a100"].training = 2;
+        const PlaceReport west = place_of(scene.decide(), 1, "west");
+        CHECK(west.vouchers == hours(4));
+        CHECK(west.price == usd(0));
+    }
+    scene.cycle_twice();
+    CHECK(scene.memory().nominations.front().vouchers == std::vector<VoucherShare>{{"gift", hours(8)}});
+}
+
 TEST_CASE("what a site does not take is said") {
     Scene scene;
     Job& job = scene.job(1);
