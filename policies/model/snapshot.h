@@ -126,6 +126,7 @@ struct Job {
     std::string reason;  // Slurm's own word, e.g. "Resources"
     std::uint32_t priority = 0;
     int count = 1;      // pending array: tasks that may still start, its own %limit counted in
+    int array_limit = 0;  // pending array: its %limit, of tasks that run at a time; 0: none
     bool batch = true;  // else interactive: salloc or srun
     bool suspended = false;
     bool heterogeneous = false;  // one component of several

@@ -142,13 +142,17 @@ class Choice {
             nominate(there, now, label);
             ++sent;
         }
+        if (sent > 0) return;
+        told_.chosen.clear();
+        told_.why =
+            "as many of its tasks as may run at a time are nominated or at sites already, or left alone for now";
     }
 
     // Its own, or those of its tasks that may start and are not nominated yet.
     std::vector<std::string> labels() const {
         if (job_.label.find('[') == std::string::npos) return {job_.label};
         const std::string array = job_.label.substr(0, job_.label.find('_') + 1);
-        const auto most = std::min(kTasks, static_cast<std::size_t>(std::max(1, job_.count)));
+        const auto most = std::min(kTasks, static_cast<std::size_t>(may_start(array)));
         std::vector<std::string> labels;
         for (const int task : first_tasks(job_.label, most + w_.memory().nominations.size())) {
             const std::string label = array + std::to_string(task);
@@ -157,6 +161,16 @@ class Choice {
                 labels.push_back(label);
         }
         return labels;
+    }
+
+    // How many of an array's tasks may start beside those that are nominated, or at sites, already.
+    int may_start(const std::string& array) const {
+        const int count = std::max(1, job_.count);
+        if (job_.array_limit <= 0) return count;
+        const auto standing = std::ranges::count_if(w_.memory().nominations, [&](const Nomination& one) {
+            return !one.settled && one.user == job_.user && one.label.starts_with(array);
+        });
+        return std::clamp(job_.array_limit - static_cast<int>(standing), 0, count);
     }
 
     bool rests(const std::string& label) const {

@@ -205,6 +205,30 @@ TEST_CASE("no more tasks are nominated than may run at a time") {
     CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"17_0: west"});
 }
 
+TEST_CASE("tasks that may start at a site, or are there, count towards their array's limit") {
+    Scene scene;
+    Job& job = scene.job(17, 4);
+    job.label = "17_[5-9]";
+    job.count = job.array_limit = 2;
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"17_5: west", "17_6: west"});
+    // Slurm has split them off, and counts as before.
+    scene.world.jobs.at(17).job.count = 2;
+    Plan plan = scene.cycle();
+    CHECK(plan.steps.empty());
+    CHECK(comparison_of(plan, 17).chosen.empty());
+    CHECK(comparison_of(plan, 17).why ==
+          "as many of its tasks as may run at a time are nominated or at sites already, or left alone for "
+          "now");
+    const std::uint32_t task = scene.memory().nominations.front().job.value;
+    REQUIRE(scene.memory().nominations.front().label == "17_5");
+    scene.start_at(task, "w1", RunStage::kRunning);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(1h);
+    scene.finish(task, 1h);
+    scene.world.end(task);
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"17_7: west", "17_6: west"});
+}
+
 TEST_CASE("a nomination that did not reach Slurm is written again") {
     Scene scene;
     scene.job(1);
