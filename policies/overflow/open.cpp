@@ -54,6 +54,7 @@ Ask ask_of_running(const Job& job) {
 // Jobs that have been sent and do not run there yet.
 struct Sent {
     int waiting = 0;
+    int untold = 0;   // of these, those that the gateway does not tell of yet
     bool fit = true;  // all of them, in what is free there
 };
 
@@ -77,7 +78,9 @@ Sent take_room_of_sent(const Work& work, SiteWork& there) {
         const auto& runs = there.look->runs;
         if (std::ranges::find(runs, one.job, &RemoteRun::job) != runs.end()) continue;
         const Job* job = work.snapshot.job(one.job);
-        if (job != nullptr && !job->nodes.empty()) take(job);
+        if (job == nullptr || job->nodes.empty()) continue;
+        ++sent.untold;
+        take(job);
     }
     return sent;
 }
@@ -89,7 +92,7 @@ void throttle(SiteWork& there, const Sent& sent) {
         there.more = std::max(0, more);
         there.throttle = std::move(why);
     };
-    there.more = std::max(0, there.site->max_jobs - static_cast<int>(look.runs.size()));
+    there.more = std::max(0, there.site->max_jobs - static_cast<int>(look.runs.size()) - sent.untold);
     if (there.more == 0) there.throttle = why_full(there);
     if (!sent.fit) limit(0, "jobs that have been sent there wait for room");
     if (look.failures >= kFailures)

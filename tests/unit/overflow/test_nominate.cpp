@@ -324,6 +324,18 @@ TEST_CASE("no more jobs are nominated than a site may have") {
     CHECK(scene.cycle().steps.empty());
 }
 
+TEST_CASE("a job that has just started at a site counts before its gateway tells of it") {
+    Scene scene;
+    for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);
+    scene.west().max_jobs = 2;
+    scene.cycle_twice();
+    REQUIRE(nominated(scene.memory()) == Names{"1: west", "2: west"});
+    scene.start(1, "w1");
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"1: west", "2: west"});
+    scene.start(2, "w1");
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"1: west", "2: west"});
+}
+
 TEST_CASE("a site at which submissions fail, or jobs wait for long, gets one job at a time") {
     Scene scene;
     scene.job(1);
