@@ -83,6 +83,11 @@ void drop_nomination(Overflow& overflow, JobId job, const std::string& label) {
     if (is_at(overflow.nominations, place, job, label)) overflow.nominations.erase(place);
 }
 
+const JobRest* find_rest(const Overflow& overflow, JobId job, const std::string& label) {
+    const auto place = place_of(overflow.rests, job, label);
+    return is_at(overflow.rests, place, job, label) ? &*place : nullptr;
+}
+
 void set_rest(Overflow& overflow, JobRest rest) {
     put(overflow.rests, std::move(rest));
 }

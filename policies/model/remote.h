@@ -209,6 +209,9 @@ const Nomination* find_nomination(const Overflow& overflow, JobId job, const std
 void set_nomination(Overflow& overflow, Nomination nomination);
 void drop_nomination(Overflow& overflow, JobId job, const std::string& label);
 
+// Until when a job is left alone; nullptr: it is not.
+const JobRest* find_rest(const Overflow& overflow, JobId job, const std::string& label);
+
 // Leaves a job alone until then.
 void set_rest(Overflow& overflow, JobRest rest);
 

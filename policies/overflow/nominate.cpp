@@ -94,7 +94,7 @@ class Choice {
             best_since = from;
         }
         const Time at = w_.snapshot.at;
-        if (const JobRest* rest = resting()) {
+        if (const JobRest* rest = find_rest(w_.memory(), job_.id, job_.label)) {
             told_.why = "it is left alone for another " + to_text(rest->until - at) + ": " + rest->why;
         } else if (best == nullptr) {
             told_.why = why_stays(found, home);
@@ -108,13 +108,6 @@ class Choice {
         } else {
             send(*best, home);
         }
-    }
-
-    const JobRest* resting() const {
-        const auto& rests = w_.memory().rests;
-        const auto found = std::ranges::find_if(
-            rests, [&](const JobRest& one) { return one.job == job_.id && one.label == job_.label; });
-        return found != rests.end() ? &*found : nullptr;
     }
 
     std::string why_stays(const Quote* found, const PlaceReport& home) const {
@@ -157,7 +150,8 @@ class Choice {
         for (const int task : first_tasks(job_.label, most + w_.memory().nominations.size())) {
             const std::string label = array + std::to_string(task);
             if (labels.size() == most) break;
-            if (find_nomination(w_.memory(), job_.id, label) == nullptr && !rests(label))
+            if (find_nomination(w_.memory(), job_.id, label) == nullptr &&
+                find_rest(w_.memory(), job_.id, label) == nullptr)
                 labels.push_back(label);
         }
         return labels;
@@ -171,11 +165,6 @@ class Choice {
             return !one.settled && one.user == job_.user && one.label.starts_with(array);
         });
         return std::clamp(job_.array_limit - static_cast<int>(standing), 0, count);
-    }
-
-    bool rests(const std::string& label) const {
-        return std::ranges::any_of(
-            w_.memory().rests, [&](const JobRest& one) { return one.job == job_.id && one.label == label; });
     }
 
     void nominate(SiteWork& there, const Quote& quote, const std::string& label) {

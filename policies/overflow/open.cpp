@@ -75,8 +75,7 @@ Sent take_room_of_sent(const Work& work, SiteWork& there) {
     // Those that have just started here, too, and that the gateway does not tell of yet.
     for (const Nomination& one : work.memory().nominations) {
         if (one.site != there.site->name || !one.started_with || one.settled || one.back) continue;
-        const auto& runs = there.look->runs;
-        if (std::ranges::find(runs, one.job, &RemoteRun::job) != runs.end()) continue;
+        if (std::ranges::binary_search(there.look->runs, one.job, {}, &RemoteRun::job)) continue;
         const Job* job = work.snapshot.job(one.job);
         if (job == nullptr || job->nodes.empty()) continue;
         ++sent.untold;

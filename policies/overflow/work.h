@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "policies/model/gpu_type.h"
@@ -31,6 +33,7 @@ struct SiteWork {
     Rooms there;                                 // free at the site, less what is on its way
     Rooms here;                                  // free on its gateway nodes, likewise
     std::chrono::microseconds latency{};
+    std::unordered_multimap<std::string_view, const RemoteRun*> runs;  // that are there now, by label
 };
 
 // What a job would take at a site: how that compares, and what is set aside for it.
@@ -63,6 +66,7 @@ struct Work {
     const Overflow& memory() const { return plan.ledger.overflow; }
     OverflowReport& report() { return plan.overflow; }
     SiteWork* site(const std::string& name);
+    const SiteWork* site(const std::string& name) const;
     const OverflowRule* rule(const std::string& name) const;
     // The rule that covers all the partitions that a job has at home; nullptr if none does.
     const OverflowRule* rule_of(const Job& job) const;

@@ -91,6 +91,7 @@ Snapshot Scene::snapshot() const {
             if (site.partition == partition.name) partition.site = site.name;
     for (Node& node : now.nodes) node.gateway = of_gateway(policy, node.name);
     now.sites = looks;
+    for (SiteLook& there : now.sites) std::ranges::sort(there.runs, {}, &RemoteRun::job);
     return now;
 }
 
