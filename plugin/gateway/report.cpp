@@ -26,6 +26,13 @@ json rooms(const SiteState& state) {
     return list;
 }
 
+// A record says so itself only once the copy has ended.
+json live_run(const Record& record) {
+    json run = to_json(record.run);
+    run["withdrawn"] = record.withdrawal != Withdrawal::kNone;
+    return run;
+}
+
 // All that is wrong with it.
 std::string problems(const SiteState& state) {
     std::string text = state.problem;
@@ -55,7 +62,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
     std::map<std::string, json> runs;
     std::map<std::string, json> finished;
     for (const auto& [job, record] : board.records().all())
-        if (!record.ended()) runs[record.site].push_back(to_json(record.run));
+        if (!record.ended()) runs[record.site].push_back(live_run(record));
     const auto ended = board.records().finished(after, kMostFinished);
     for (const auto& [site, run] : ended) finished[site].push_back(to_json(run));
     json list = json::array();

@@ -75,3 +75,14 @@ TEST_CASE("a gateway tells which ledger numbers what has ended, and whether ther
     CHECK(rest.finished == std::vector<RemoteRun>{ended.run});
     CHECK_FALSE(rest.more);
 }
+
+TEST_CASE("a copy that is being taken back is told as withdrawn before it has ended", "[gateway]") {
+    Gateway gateway([](std::ostream&) {});
+    Record record = record_of(1);
+    gateway.board.put(record);
+    CHECK_FALSE(gateway.told().runs.front().withdrawn);
+    record.withdrawal = Withdrawal::kWaitedLong;
+    gateway.board.put(record);
+    REQUIRE(gateway.told().runs.size() == 1);
+    CHECK(gateway.told().runs.front().withdrawn);
+}
