@@ -206,6 +206,11 @@ class Choice {
 
 }  // namespace
 
+Comparison compare(Work& work, const Candidate& candidate) {
+    std::vector<Leaning> after;
+    return Choice(work, candidate, work.memory().leanings, after).run();
+}
+
 void nominate(Work& work) {
     const std::vector<Candidate> found = candidates(work);
     const std::vector<Leaning> before = std::move(work.memory().leanings);

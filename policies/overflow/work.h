@@ -106,6 +106,9 @@ std::vector<Candidate> candidates(Work& work);
 const std::string& type_there(const SiteWork& there, const Job& job);
 Ask ask_there(const SiteWork& there, const Job& job);
 
+// How one compares now, without more ado while the work is frozen.
+Comparison compare(Work& work, const Candidate& candidate);
+
 // What it takes at home, and at a site, where `place.excluded` tells whether it may go there at all.
 PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
                        const std::optional<Time>& forecast);

@@ -21,7 +21,7 @@ TEST_CASE("a job that may start at a site is compared as long as it waits") {
     CHECK(place_of(plan, 1, "west").price == usd(8));  // four hours of four GPUs
     CHECK(place_of(plan, 1, "east").price == usd(12.80));
     const Snapshot now = scene.snapshot();
-    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+    CHECK(policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({1})) ==
           Names{"Weir lets it start at site west, too: " + told.why});
 }
 

@@ -307,7 +307,7 @@ TEST_CASE("how long a sent job has come is explained, and what its gateway says"
     scene.look().runs.front().said = "it has started at west";
     const Snapshot now = scene.snapshot();
     Plan plan = scene.decide();
-    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+    CHECK(policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({1})) ==
           Names{"Weir let it start at site west: " + scene.memory().nominations.front().why,
                 "it has been sent to site west, where it is job 345 of w-alice; it runs there",
                 "the site's gateway says: it has started at west"});
@@ -322,11 +322,32 @@ TEST_CASE("why a job is sent elsewhere or not is explained") {
     const Snapshot now = scene.snapshot();
     const Plan plan = scene.decide();
     const auto said = [&](std::uint32_t id) {
-        return policies::explain_overflow(now, scene.policy, plan, *now.job({id}));
+        return policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({id}));
     };
     CHECK(said(1) ==
           Names{"it is not sent elsewhere now: west is better for it, and must be so for another 5m"});
     CHECK(said(2) == Names{"it is not sent elsewhere: it asks for features of nodes here (--constraint)"});
     CHECK(said(3) ==
           Names{"it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)"});
+}
+
+TEST_CASE("a job whose comparison the plan does not report is explained as it would be compared") {
+    Scene scene;
+    for (std::uint32_t id = 1; id <= 250; ++id) scene.job(id, 8);
+    scene.cycle();
+    scene.pass(scene.rule().stay);
+    const Snapshot now = scene.snapshot();
+    const Plan plan = scene.decide();
+    REQUIRE(nominated(plan.ledger.overflow) == Names{"1: west", "2: west"});
+    REQUIRE(plan.overflow.comparisons.size() == 200);
+    const auto said = [&](std::uint32_t id) {
+        return policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({id}));
+    };
+    CHECK(said(250) ==
+          Names{"it is not sent elsewhere now: west: it is too large for what is free there now"});
+    CHECK(said(200) == said(250));
+    const auto table = policies::compared(now, scene.policy, scene.types, plan, *now.job({250}));
+    REQUIRE(table);
+    CHECK(table->places == comparison_of(plan, 200).places);
+    CHECK_FALSE(policies::compared(now, scene.policy, scene.types, plan, *now.job({9001})));
 }
