@@ -46,7 +46,7 @@ const char* to_text(RunStage stage) {
     case RunStage::kWithdrawing:
         return "withdrawing";
     case RunStage::kUnknown:
-        return "in_doubt";
+        return "unknown";
     case RunStage::kFinished:
         break;
     }

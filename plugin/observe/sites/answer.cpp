@@ -22,7 +22,7 @@ std::optional<Time> optional_time_in(const json& object, const char* key) {
     return time_in(*found);
 }
 
-// One that a newer gateway tells and this version does not know is in doubt.
+// A newer gateway may tell one that this version does not know.
 RunStage stage_in(const std::string& word) {
     for (int stage = 0; stage <= static_cast<int>(RunStage::kFinished); ++stage)
         if (word == to_text(static_cast<RunStage>(stage))) return static_cast<RunStage>(stage);

@@ -52,6 +52,7 @@ TEST_CASE("what a gateway tells of its sites is read whatever its clock shows") 
     REQUIRE(west.runs.size() == 2);
     CHECK(west.runs[0].job == JobId{16});
     CHECK(west.runs[0].stage == RunStage::kUnknown);  // a stage of a newer gateway
+    CHECK(to_text(west.runs[0].stage) == std::string("unknown"));
     CHECK(west.runs[1].label == "17_4");
     CHECK(west.runs[1].started == at(920));
     CHECK_FALSE(west.runs[1].ended);
