@@ -143,8 +143,8 @@ Overflow overflow_from_json(const json& object) {
             {one.at("site"), one.at("voucher"), GpuSeconds{one.at("gpu_seconds").get<std::int64_t>()}});
     for (const json& one : object.at("spendings")) all.spendings.push_back(spending_from_json(one));
     for (const json& one : object.at("settled"))
-        all.settled.push_back({one.at("site"), one.at("sequence").get<std::uint64_t>(),
-                               one.value("ledger", std::string())});
+        all.settled.push_back(
+            {one.at("site"), one.at("sequence").get<std::uint64_t>(), one.value("ledger", std::string())});
     sort_overflow(all);
     return all;
 }

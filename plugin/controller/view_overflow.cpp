@@ -137,8 +137,8 @@ json comparisons_to_json(const View& view, const Reader& reader) {
 }
 
 json comparison_of(const View& view, const Job& job) {
-    const auto found = policies::compared(view.snapshot, view.policy.overflow, view.policy.gpu_types,
-                                          view.plan, job);
+    const auto found =
+        policies::compared(view.snapshot, view.policy.overflow, view.policy.gpu_types, view.plan, job);
     return found ? comparison_to_json(*found) : json(nullptr);
 }
 

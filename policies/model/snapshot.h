@@ -125,9 +125,9 @@ struct Job {
     WaitsFor waits_for = WaitsFor::kOther;
     std::string reason;  // Slurm's own word, e.g. "Resources"
     std::uint32_t priority = 0;
-    int count = 1;      // pending array: tasks that may still start, its own %limit counted in
+    int count = 1;        // pending array: tasks that may still start, its own %limit counted in
     int array_limit = 0;  // pending array: its %limit, of tasks that run at a time; 0: none
-    bool batch = true;  // else interactive: salloc or srun
+    bool batch = true;    // else interactive: salloc or srun
     bool suspended = false;
     bool heterogeneous = false;  // one component of several
     bool requeueable = false;

@@ -9,9 +9,9 @@
 namespace weir::policies::spill {
 namespace {
 
-constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
-constexpr std::size_t kTasks = 1000;     // of one array that are looked at
-constexpr int kAtOnce = 50;              // nominations in a cycle: each is a write that holds up backfill
+constexpr Duration kSoon{60};         // what starts at home within it is not sent anywhere
+constexpr std::size_t kTasks = 1000;  // of one array that are looked at
+constexpr int kAtOnce = 50;           // nominations in a cycle: each is a write that holds up backfill
 
 bool starts_soon_at_home(const Job& job, Time at) {
     if (job.expected_start) return *job.expected_start <= at + kSoon;
@@ -138,7 +138,8 @@ class Choice {
         if (sent > 0) return;
         told_.chosen.clear();
         told_.why =
-            "as many of its tasks as may run at a time are nominated or at sites already, or left alone for now";
+            "as many of its tasks as may run at a time are nominated or at sites already, or left alone for "
+            "now";
     }
 
     // Its own, or those of its tasks that may start and are not nominated yet.

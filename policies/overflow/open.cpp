@@ -65,7 +65,8 @@ Sent take_room_of_sent(const Work& work, SiteWork& there) {
         ++sent.waiting;
         if (job == nullptr) return;
         const bool lost_its_node = job->state == JobState::kPending;
-        sent.fit = there.there.take(lost_its_node ? ask_there(there, *job) : ask_of_running(*job)) && sent.fit;
+        sent.fit =
+            there.there.take(lost_its_node ? ask_there(there, *job) : ask_of_running(*job)) && sent.fit;
     };
     for (const RemoteRun& run : there.look->runs) {
         const bool on_its_way = run.stage == RunStage::kStaging || run.stage == RunStage::kSubmitting ||

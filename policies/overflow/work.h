@@ -41,7 +41,7 @@ struct Quote {
     PlaceReport place;
     bool dear = false;      // it is excluded for what it may cost
     bool reckoned = false;  // it may go there, if only for lack of room or money not now
-    int gpus = 0;  // that this is reckoned for
+    int gpus = 0;           // that this is reckoned for
     std::vector<VoucherShare> shares;
 };
 

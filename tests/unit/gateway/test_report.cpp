@@ -54,15 +54,21 @@ Record record_of(std::uint32_t job) {
     return record;
 }
 
+Record ended_record(std::uint32_t job, const std::string& site = "west") {
+    Record record = record_of(job);
+    record.run.stage = RunStage::kFinished;
+    record.run.sequence = job;
+    record.site = site;
+    return record;
+}
+
 }  // namespace
 
 TEST_CASE("a gateway tells which ledger numbers what has ended, and whether there is more", "[gateway]") {
     Record ended;
     Gateway gateway([&](std::ostream& lines) {
         for (std::uint32_t job = 1; job <= 1001; ++job) {
-            ended = record_of(job);
-            ended.run.stage = RunStage::kFinished;
-            ended.run.sequence = job;
+            ended = ended_record(job);
             lines << to_json(ended) << '\n';
         }
     });
@@ -74,6 +80,16 @@ TEST_CASE("a gateway tells which ledger numbers what has ended, and whether ther
     const SiteLook rest = gateway.told(first.finished.back().sequence);
     CHECK(rest.finished == std::vector<RemoteRun>{ended.run});
     CHECK_FALSE(rest.more);
+}
+
+TEST_CASE("what ended at a site that is served no more holds back no other", "[gateway]") {
+    Gateway gateway([](std::ostream& lines) {
+        for (std::uint32_t job = 1; job <= 1001; ++job) lines << to_json(ended_record(job, "gone")) << '\n';
+        lines << to_json(ended_record(1002)) << '\n';
+    });
+    REQUIRE(gateway.told().finished.size() == 1);
+    CHECK(gateway.told().finished.front().sequence == 1002);
+    CHECK_FALSE(gateway.told().more);
 }
 
 TEST_CASE("a copy that is being taken back is told as withdrawn before it has ended", "[gateway]") {

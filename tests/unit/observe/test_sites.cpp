@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kAnswer = R"json({"version": 1, "at": 1000, "host": "gw1", "ledger": "feed", "more": true, "sites": [
+const std::string kAnswer =
+    R"json({"version": 1, "at": 1000, "host": "gw1", "ledger": "feed", "more": true, "sites": [
   {"name": "west", "reachable": true, "problem": "", "at": 990, "round_trip_us": 1300, "api": "v0.0.38, Slurm 22.05.8",
    "rooms": [{"nodes": 2, "cpus": 32, "memory": 256000, "gpu_type": "a100", "gpus": 4}],
    "bytes_per_second": 1000, "failures": 1, "typical_wait": 60,

@@ -302,7 +302,8 @@ TEST_CASE("a job is compared wherever its number of nodes is known, and else tol
     Job& job = scene.job(1);
     const auto said = [&] {
         const Snapshot now = scene.snapshot();
-        return policies::explain_overflow(now, scene.policy, scene.types, scene.decide(), *now.job({1})).front();
+        return policies::explain_overflow(now, scene.policy, scene.types, scene.decide(), *now.job({1}))
+            .front();
     };
     const auto compared = [&] { return scene.decide().overflow.comparisons.size(); };
     job.request.nodes_max = 0;  // one task, and no --nodes
