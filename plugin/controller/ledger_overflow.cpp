@@ -27,6 +27,7 @@ json nomination_to_json(const Nomination& one) {
         {"restarts", one.restarts},
         {"limit", one.limit.count()},
         {"home_start", optional_time(one.home_start)},
+        {"gpus", one.gpus},
         {"worst_micros", one.worst.value},
         {"vouchers", list_of(one.vouchers,
                              [](const VoucherShare& share) {
@@ -55,6 +56,7 @@ Nomination nomination_from_json(const json& object) {
     one.restarts = object.at("restarts").get<std::uint32_t>();
     one.limit = Duration(object.at("limit").get<std::int64_t>());
     one.home_start = optional_time_of(object, "home_start");
+    one.gpus = object.value("gpus", 0);  // of before it was noted: reckoned anew once it is at the site
     one.worst = Money{object.at("worst_micros").get<std::int64_t>()};
     for (const json& share : object.at("vouchers"))
         one.vouchers.push_back(
@@ -93,7 +95,7 @@ void sort_overflow(Overflow& all) {
                       [](const VoucherUse& one) { return std::tie(one.site, one.voucher); });
     std::ranges::sort(all.spendings, {},
                       [](const Spending& one) { return std::tie(one.budget, one.site, one.day); });
-    std::ranges::sort(all.settled, {}, &Settled::site);
+    std::ranges::sort(all.settled, {}, [](const Settled& one) { return std::tie(one.site, one.ledger); });
 }
 
 }  // namespace
@@ -122,7 +124,7 @@ json overflow_to_json(const Overflow& overflow) {
              })},
         {"spendings", list_of(overflow.spendings, spending_to_json)},
         {"settled", list_of(overflow.settled, [](const Settled& one) {
-             return json{{"site", one.site}, {"sequence", one.sequence}};
+             return json{{"site", one.site}, {"sequence", one.sequence}, {"ledger", one.ledger}};
          })}};
 }
 
@@ -141,7 +143,8 @@ Overflow overflow_from_json(const json& object) {
             {one.at("site"), one.at("voucher"), GpuSeconds{one.at("gpu_seconds").get<std::int64_t>()}});
     for (const json& one : object.at("spendings")) all.spendings.push_back(spending_from_json(one));
     for (const json& one : object.at("settled"))
-        all.settled.push_back({one.at("site"), one.at("sequence").get<std::uint64_t>()});
+        all.settled.push_back(
+            {one.at("site"), one.at("sequence").get<std::uint64_t>(), one.value("ledger", std::string())});
     sort_overflow(all);
     return all;
 }

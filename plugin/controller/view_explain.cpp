@@ -69,8 +69,8 @@ json explain_to_json(const View& view, const Reader& reader, const std::string& 
         for (std::string& sentence :
              policies::explain_moves(view.snapshot, view.policy.consolidate, acts, view.plan, job))
             why.push_back(std::move(sentence));
-        for (std::string& sentence :
-             policies::explain_overflow(view.snapshot, view.policy.overflow, view.plan, job))
+        for (std::string& sentence : policies::explain_overflow(view.snapshot, view.policy.overflow,
+                                                                view.policy.gpu_types, view.plan, job))
             why.push_back(std::move(sentence));
         if (why.empty()) why.emplace_back("Weir has nothing to do with this job");
         return why;

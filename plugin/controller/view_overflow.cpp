@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "plugin/controller/view_parts.h"
+#include "policies/overflow/overflow.h"
 
 namespace weir::controller {
 namespace {
@@ -136,10 +137,9 @@ json comparisons_to_json(const View& view, const Reader& reader) {
 }
 
 json comparison_of(const View& view, const Job& job) {
-    const auto& all = view.plan.overflow.comparisons;
-    const auto found = std::ranges::find_if(
-        all, [&](const Comparison& one) { return one.job == job.id && one.label == job.label; });
-    return found != all.end() ? comparison_to_json(*found) : json(nullptr);
+    const auto found =
+        policies::compared(view.snapshot, view.policy.overflow, view.policy.gpu_types, view.plan, job);
+    return found ? comparison_to_json(*found) : json(nullptr);
 }
 
 json overflow_rules(const View& view) {

@@ -120,8 +120,14 @@ Result<void> Records::read_finished() {
                 .count());
     std::ifstream file(folder_ / kFinished);
     std::string line;
+    bool cut_off = false;
     while (std::getline(file, line)) {
+        cut_off = file.eof();
         const json content = json::parse(line, nullptr, false);
+        if (content.is_object() && content.contains("ledger")) {
+            read_name(content);
+            continue;
+        }
         auto record = read_record(content);
         if (!record)
             continue;  // cut off by a crash: it is written again, since its job's file is still there
@@ -130,7 +136,28 @@ Result<void> Records::read_finished() {
     }
     if (finished_.size() > kKeptFinished)
         finished_.erase(finished_.begin(), finished_.end() - static_cast<std::ptrdiff_t>(kKeptFinished));
+    // What comes next must not become a part of that line.
+    if (cut_off)
+        if (auto ended = append_line(folder_ / kFinished, "\n"); !ended) return ended;
+    if (id_.empty()) name_it();
     return {};
+}
+
+void Records::read_name(const json& line) {
+    const json& id = line["ledger"];
+    if (!id.is_string() || !line.contains("after") || !line["after"].is_number_unsigned()) return;
+    id_ = id;
+    last_sequence_ = std::max(last_sequence_, line["after"].get<std::uint64_t>());
+}
+
+// In the very file that holds the numbers, so that it is lost only with them.
+void Records::name_it() {
+    const std::string id = with_nonce(with_nonce(""));
+    const std::string text = json{{"ledger", id}, {"after", last_sequence_}}.dump() + '\n';
+    if (auto named = append_line(folder_ / kFinished, text); !named)
+        problems_.push_back(named.error().message + ", so this ledger has no name until the next start");
+    else
+        id_ = id;
 }
 
 // A copy whose end was noted just before this program was killed is not noted again.

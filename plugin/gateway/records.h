@@ -30,6 +30,9 @@ class Records {
     // aside.
     std::optional<Time> sent_before(std::uint32_t job) const;
 
+    // What the sequence numbers of this ledger are known by; empty where its disk had no room for that.
+    const std::string& id() const { return id_; }
+
     const std::map<std::uint32_t, Record>& all() const { return records_; }
     const Record* find(std::uint32_t job) const;
 
@@ -51,12 +54,15 @@ class Records {
     Result<void> read_finished();
     Result<void> lay_aside(const std::filesystem::path& file, const std::string& why);
     void catch_up();
+    void name_it();
+    void read_name(const nlohmann::json& line);
     std::filesystem::path file_of(std::uint32_t job) const;
 
     bool laid_aside(std::uint32_t job) const;
 
     std::filesystem::path folder_;
     Time begun_{};
+    std::string id_;
     std::map<std::uint32_t, Record> records_;
     std::vector<std::pair<std::string, RemoteRun>> finished_;  // site and run, by sequence
     std::uint64_t last_sequence_ = 0;

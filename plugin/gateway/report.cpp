@@ -26,6 +26,13 @@ json rooms(const SiteState& state) {
     return list;
 }
 
+// A record says so itself only once the copy has ended.
+json live_run(const Record& record) {
+    json run = to_json(record.run);
+    run["withdrawn"] = record.withdrawal != Withdrawal::kNone;
+    return run;
+}
+
 // All that is wrong with it.
 std::string problems(const SiteState& state) {
     std::string text = state.problem;
@@ -47,17 +54,38 @@ std::int64_t typical(const std::deque<Duration>& waits) {
     return sorted[sorted.size() / 2].count();
 }
 
+// Those that ended, by site.
+struct Ended {
+    std::map<std::string, json> runs;
+    bool more = false;
+};
+
+// Runs of a site that is served no more must not stand in the way of the others: nobody settles them.
+Ended told_ended(const Records& records, const std::vector<std::string>& sites, std::uint64_t after) {
+    Ended ended;
+    for (std::size_t told = 0; !ended.more;) {
+        const auto next = records.finished(after, kMostFinished);
+        if (next.empty()) break;
+        for (const auto& [site, run] : next) {
+            if (ended.more) break;
+            after = run.sequence;
+            if (std::ranges::find(sites, site) == sites.end()) continue;
+            ended.runs[site].push_back(to_json(run));
+            ended.more = ++told == kMostFinished;
+        }
+    }
+    return ended;
+}
+
 }  // namespace
 
 std::string report(Board& board, const std::string& host, const std::vector<std::string>& sites,
                    std::uint64_t after) {
     const std::scoped_lock hold(board.lock());
     std::map<std::string, json> runs;
-    std::map<std::string, json> finished;
     for (const auto& [job, record] : board.records().all())
-        if (!record.ended()) runs[record.site].push_back(to_json(record.run));
-    for (const auto& [site, run] : board.records().finished(after, kMostFinished))
-        finished[site].push_back(to_json(run));
+        if (!record.ended()) runs[record.site].push_back(live_run(record));
+    Ended ended = told_ended(board.records(), sites, after);
     json list = json::array();
     for (const std::string& name : sites) {
         const SiteState& state = board.site(name);
@@ -72,10 +100,11 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
                         {"failures", state.failures.size()},
                         {"typical_wait", typical(state.waits)},
                         {"runs", runs.contains(name) ? runs[name] : json::array()},
-                        {"finished", finished.contains(name) ? finished[name] : json::array()}});
+                        {"finished", ended.runs.contains(name) ? ended.runs[name] : json::array()}});
     }
-    const json all{
-        {"version", 1}, {"at", unix_time(now_in_seconds())}, {"host", host}, {"sites", std::move(list)}};
+    const json all{{"version", 1},       {"at", unix_time(now_in_seconds())},
+                   {"host", host},       {"ledger", board.records().id()},
+                   {"more", ended.more}, {"sites", std::move(list)}};
     return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -14,7 +14,7 @@ std::vector<std::string_view> names_in(std::string_view list) {
     std::vector<std::string_view> names;
     while (!list.empty()) {
         const std::size_t comma = std::min(list.find(','), list.size());
-        names.push_back(list.substr(0, comma));
+        if (comma > 0) names.push_back(list.substr(0, comma));
         list.remove_prefix(std::min(comma + 1, list.size()));
     }
     return names;
@@ -31,32 +31,27 @@ std::string with_commas(const std::vector<std::string>& names) {
     return text;
 }
 
-// The rules of the job's partitions that let jobs go at all.
-struct Covering {
-    std::vector<const OverflowEntry*> rules;
-    bool forbidden = false;  // some rule covers a partition of the job's and forbids it
-};
-Covering covering(const std::string& partitions, const Heartbeat& heartbeat) {
-    Covering found;
+// Why no rule lets a job of these partitions go; `rule` is the one that covers all of them where one does.
+std::string no_rule(const std::string& partitions, const Heartbeat& heartbeat, const OverflowEntry*& rule) {
     const auto names = names_in(partitions);
-    for (const OverflowEntry& rule : heartbeat.overflow) {
-        const bool covers =
-            std::ranges::any_of(names, [&](auto name) { return holds(rule.partitions, name); });
-        if (covers && rule.forbidden) found.forbidden = true;
-        if (covers && !rule.forbidden) found.rules.push_back(&rule);
+    std::size_t covered = 0;
+    for (const OverflowEntry& one : heartbeat.overflow) {
+        const auto held = static_cast<std::size_t>(
+            std::ranges::count_if(names, [&](auto name) { return holds(one.partitions, name); }));
+        if (held > 0 && one.forbidden) return "jobs of partition " + partitions + " may not leave";
+        if (held > 0 && held == names.size()) rule = &one;
+        covered += held;
     }
-    return found;
+    if (rule != nullptr) return {};
+    return "jobs of partition " + partitions + " do not overflow" +
+           (covered > 0 ? ": no one rule covers all of these" : "");
 }
 
-// The names of sites that one of the rules lets jobs go to.
-std::vector<std::string> within_reach(const Covering& rules, const Heartbeat& heartbeat) {
+// The names of sites that the rule lets jobs go to.
+std::vector<std::string> within_reach(const OverflowEntry& rule, const Heartbeat& heartbeat) {
     std::vector<std::string> names;
-    for (const SiteEntry& site : heartbeat.sites) {
-        const bool reached = std::ranges::any_of(rules.rules, [&](const OverflowEntry* rule) {
-            return rule->sites.empty() || holds(rule->sites, site.name);
-        });
-        if (reached) names.push_back(site.name);
-    }
+    for (const SiteEntry& site : heartbeat.sites)
+        if (rule.sites.empty() || holds(rule.sites, site.name)) names.push_back(site.name);
     return names;
 }
 
@@ -102,12 +97,10 @@ std::string overflow_refusal(const OverflowRequest& request, const Submission& s
     if (!request.wish || *request.wish == OverflowWish::kNever || submission.partitions.empty()) return {};
     const auto refused = [](const std::string& why) { return spank::said_of(spank::kOverflow, why); };
     if (heartbeat.sites.empty()) return refused("no remote site is set up here");
-    const Covering rules = covering(submission.partitions, heartbeat);
-    if (rules.rules.empty())
-        return refused("jobs of partition " + submission.partitions +
-                       (rules.forbidden ? " may not leave" : " do not overflow") +
-                       "; see overflow in weir.yaml");
-    const std::vector<std::string> reach = within_reach(rules, heartbeat);
+    const OverflowEntry* rule = nullptr;
+    if (const std::string why = no_rule(submission.partitions, heartbeat, rule); !why.empty())
+        return refused(why + "; see overflow in weir.yaml");
+    const std::vector<std::string> reach = within_reach(*rule, heartbeat);
     const std::string wrong = wrong_sites(request.sites, reach, submission, heartbeat);
     return wrong.empty() ? "" : refused(wrong);
 }

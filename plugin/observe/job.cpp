@@ -73,6 +73,7 @@ WaitsFor to_waits_for(const slurm_job_info_t& job) {
 Request to_request(const slurm_job_info_t& job) {
     Request request;
     const int tasks = given(job.num_tasks) ? static_cast<int>(job.num_tasks) : 1;
+    request.tasks = tasks;
     request.nodes_min = given(job.num_nodes) ? static_cast<int>(job.num_nodes) : 1;
     request.nodes_max = given(job.max_nodes) ? static_cast<int>(job.max_nodes) : 0;
     request.cpus_total = given(job.num_cpus) ? static_cast<int>(job.num_cpus) : 1;

@@ -280,8 +280,10 @@ Job Conversion::to_job(const slurm_job_info_t& info) {
         job.request = to_request(info);
         read_begin(info, job);
         if (!tasks.empty()) job.count = std::max(1, slurm::count_array_tasks(tasks));
-        if (!tasks.empty() && info.array_max_tasks != 0)
-            job.count = std::min(job.count, static_cast<int>(info.array_max_tasks));
+        if (!tasks.empty() && info.array_max_tasks != 0) {
+            job.array_limit = static_cast<int>(info.array_max_tasks);
+            job.count = std::min(job.count, job.array_limit);
+        }
     } else {
         job.started = to_time(info.start_time);
         job.nodes = node_list(info.node_inx);

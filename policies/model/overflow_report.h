@@ -104,8 +104,8 @@ struct OverflowReport {
     std::string currency;
     std::vector<SiteReport> sites;        // by name
     std::vector<BudgetReport> budgets;    // in the order of the rules
-    std::vector<Comparison> comparisons;  // of the most urgent jobs that may overflow
-    int not_looked_at = 0;                // further jobs that may
+    std::vector<Comparison> comparisons;  // of jobs that may overflow, by turn: whom no site takes last
+    int not_looked_at = 0;                // further jobs that a site takes
 
     bool operator==(const OverflowReport&) const = default;
 };

@@ -46,11 +46,23 @@ const char* to_text(RunStage stage) {
     case RunStage::kWithdrawing:
         return "withdrawing";
     case RunStage::kUnknown:
-        return "in_doubt";
+        return "unknown";
     case RunStage::kFinished:
         break;
     }
     return "finished";
+}
+
+std::uint64_t settled_sequence(const std::vector<Settled>& settled, const std::string& site,
+                               const std::string& ledger) {
+    std::optional<std::uint64_t> least;
+    for (const Settled& one : settled) {
+        if (one.site != site) continue;
+        if (!ledger.empty() && one.ledger == ledger) return one.sequence;
+        if (ledger.empty() || one.ledger.empty())
+            least = std::min(least.value_or(one.sequence), one.sequence);
+    }
+    return least.value_or(0);
 }
 
 const Nomination* find_nomination(const Overflow& overflow, JobId job, const std::string& label) {
@@ -69,6 +81,11 @@ void set_nomination(Overflow& overflow, Nomination nomination) {
 void drop_nomination(Overflow& overflow, JobId job, const std::string& label) {
     const auto place = place_of(overflow.nominations, job, label);
     if (is_at(overflow.nominations, place, job, label)) overflow.nominations.erase(place);
+}
+
+const JobRest* find_rest(const Overflow& overflow, JobId job, const std::string& label) {
+    const auto place = place_of(overflow.rests, job, label);
+    return is_at(overflow.rests, place, job, label) ? &*place : nullptr;
 }
 
 void set_rest(Overflow& overflow, JobRest rest) {

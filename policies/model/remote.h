@@ -88,8 +88,10 @@ struct SiteLook {
     std::int64_t bytes_per_second = 0;  // of files lately; 0: not known
     int failures = 0;                   // submissions that failed lately
     Duration typical_wait{};            // of sent jobs lately, until they started there
+    std::string ledger;                 // its gateway's, which numbers finished runs; empty: not told
     std::vector<RemoteRun> runs;        // there now, by job
     std::vector<RemoteRun> finished;    // that the ledger has not settled yet, by sequence
+    bool more = false;                  // there may be further ones, which are told once these are settled
 
     bool operator==(const SiteLook&) const = default;
 };
@@ -116,6 +118,7 @@ struct Nomination {
     std::uint32_t restarts = 0;          // the job's restart count then
     Duration limit{};                    // its time limit then
     std::optional<Time> home_start;      // Slurm's forecast then, of its start at home
+    int gpus = 0;                        // that this is reckoned for
     Money worst;                         // set aside: what it costs at most beyond vouchers
     std::vector<VoucherShare> vouchers;  // set aside
     std::string why;
@@ -168,9 +171,12 @@ struct Spending {
     bool operator==(const Spending&) const = default;
 };
 
+// How far a site's runs are settled, as one ledger of a gateway numbers them: a site may come to have another
+// gateway, and a gateway another ledger.
 struct Settled {
     std::string site;
     std::uint64_t sequence = 0;  // finished runs up to this one are in the sums
+    std::string ledger;          // empty: not known, it may be any
 
     bool operator==(const Settled&) const = default;
 };
@@ -189,6 +195,11 @@ struct Overflow {
     bool operator==(const Overflow&) const = default;
 };
 
+// How far a site's runs are settled by that ledger; 0: not at all. By an empty one: by whichever is the least
+// far.
+std::uint64_t settled_sequence(const std::vector<Settled>& settled, const std::string& site,
+                               const std::string& ledger);
+
 // What is remembered of a job's nomination; nullptr if nothing is. A task of an array has its array's id
 // until Slurm has split it off.
 Nomination* find_nomination(Overflow& overflow, JobId job, const std::string& label);
@@ -197,6 +208,9 @@ const Nomination* find_nomination(const Overflow& overflow, JobId job, const std
 // Adds a nomination, or replaces that of the same job.
 void set_nomination(Overflow& overflow, Nomination nomination);
 void drop_nomination(Overflow& overflow, JobId job, const std::string& label);
+
+// Until when a job is left alone; nullptr: it is not.
+const JobRest* find_rest(const Overflow& overflow, JobId job, const std::string& label);
 
 // Leaves a job alone until then.
 void set_rest(Overflow& overflow, JobRest rest);

@@ -79,6 +79,7 @@ struct Partition {
 struct Request {
     int nodes_min = 1;
     int nodes_max = 1;      // 0: as many as it takes
+    int tasks = 1;          // of which each is on one node
     int cpus_per_node = 0;  // on every node of the job
     int gpus_per_node = 0;  // on every node of the job
     std::int64_t memory_per_node = 0;
@@ -124,8 +125,9 @@ struct Job {
     WaitsFor waits_for = WaitsFor::kOther;
     std::string reason;  // Slurm's own word, e.g. "Resources"
     std::uint32_t priority = 0;
-    int count = 1;      // pending array: tasks that may still start, its own %limit counted in
-    bool batch = true;  // else interactive: salloc or srun
+    int count = 1;        // pending array: tasks that may still start, its own %limit counted in
+    int array_limit = 0;  // pending array: its %limit, of tasks that run at a time; 0: none
+    bool batch = true;    // else interactive: salloc or srun
     bool suspended = false;
     bool heterogeneous = false;  // one component of several
     bool requeueable = false;

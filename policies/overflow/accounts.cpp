@@ -84,6 +84,10 @@ void Accounts::give_back(const Nomination& nomination) {
     move_aside(nomination, -1);
 }
 
+void Accounts::use(const std::string& site, const std::string& voucher, GpuSeconds amount) {
+    vouchers_[{site, voucher}].used += amount;
+}
+
 void Accounts::move_aside(const Nomination& nomination, int sign) {
     budgets_[nomination.budget].aside += Money{sign * nomination.worst.value};
     for (const VoucherShare& share : nomination.vouchers)

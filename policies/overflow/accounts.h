@@ -33,6 +33,7 @@ class Accounts {
 
     void set_aside(const Nomination& nomination);
     void give_back(const Nomination& nomination);
+    void use(const std::string& site, const std::string& voucher, GpuSeconds amount);
 
     struct Budget {
         Money today;

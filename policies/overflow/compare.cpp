@@ -89,26 +89,42 @@ Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_t
     return worst;
 }
 
+const std::string& type_there(const SiteWork& there, const Job& job) {
+    static const std::string kAny;
+    if (!job.request.gpu_type.empty()) return job.request.gpu_type;
+    return there.gpu_types.size() == 1 ? there.gpu_types.front() : kAny;
+}
+
+Ask ask_there(const SiteWork& there, const Job& job) {
+    Ask ask = ask_of(job.request);
+    ask.gpu_type = type_there(there, job);
+    return ask;
+}
+
 Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job) {
     Quote quote;
     PlaceReport& place = quote.place;
     place.place = there.site->name;
     place.excluded = why_not_there(there, rule, job);
     if (!place.excluded.empty()) return quote;
-    place.gpu_type = job.request.gpu_type.empty() ? there.gpu_types.front() : job.request.gpu_type;
+    place.gpu_type = type_there(there, job);
     place.wait = there.look->typical_wait;
     place.wait_from = "what jobs sent there lately have waited";
     place.stage_in = stage_in(there, job);
     place.run = run_at(work, job, place.gpu_type);
-    const Gpus gpus = ask_of(job.request).all_gpus();
+    const Ask ask = ask_there(there, job);
+    const Gpus gpus = ask.all_gpus();
     const Money gpu_hour = there.site->terms.gpu_hour.of(place.gpu_type).value_or(Money{});
     Worst worst = worst_of(work, there, place.gpu_type, gpus, job);
+    quote.gpus = static_cast<int>(gpus.value);
     quote.shares = std::move(worst.shares);
-    place.vouchers = sum(quote.shares);
+    // The run that is priced may take longer, or less long, than the worst.
+    const Time done = work.snapshot.at + place.takes();
+    place.vouchers =
+        sum(work.accounts.cover(*there.site, place.gpu_type, job.account, gpus * place.run, done));
     place.worst = worst.money;
     place.price = price_of(work, there.site->terms, place, gpus, gpu_hour);
     place.time = cost(gpus * place.takes(), rule.value_of_time);
-    const Ask ask = ask_of(job.request);
     quote.reckoned = true;
     if (there.more <= 0) {
         place.excluded = why_full(there);

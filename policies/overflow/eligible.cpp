@@ -31,6 +31,12 @@ std::string of_its_kind(const Job& job) {
     return {};
 }
 
+// Whether Slurm may give it more nodes than it is reckoned with, and its GPUs unevenly.
+bool nodes_open(const Request& request) {
+    const bool can_only_be_one = request.nodes_max == 0 && request.nodes_min <= 1 && request.tasks <= 1;
+    return request.nodes_max != request.nodes_min && !can_only_be_one;
+}
+
 std::string of_its_request(const Job& job) {
     const Request& request = job.request;
     const Ask ask = ask_of(request);
@@ -45,6 +51,7 @@ std::string of_its_request(const Job& job) {
     if (job.licences) return "it asks for licences here";
     if (request.one_block) return "it asks for nodes under one switch (--switches)";
     if (request.exclusive) return "it asks for whole nodes (--exclusive), which are others elsewhere";
+    if (nodes_open(request)) return "its number of nodes is open; --nodes=N would fix it";
     if (request.gpus_total % ask.nodes != 0) return "its GPUs do not spread evenly over its nodes";
     return {};
 }

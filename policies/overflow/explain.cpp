@@ -80,15 +80,43 @@ std::string say_why_none(const Snapshot& snapshot, const OverflowPolicy& policy,
                    ? ""
                    : "it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)";
     const std::string why = why_not(job);
-    return "it is not sent elsewhere: " +
-           (why.empty() ? std::string("more urgent jobs are looked at first") : why);
+    return why.empty() ? "" : "it is not sent elsewhere: " + why;
+}
+
+// By what is left after everything that the plan does; what stands of it takes its room.
+Comparison compared_now(const Snapshot& snapshot, const OverflowPolicy& policy, const GpuTypeTable& types,
+                        const Plan& plan, const Job& job) {
+    Plan scratch;
+    scratch.ledger = plan.ledger;
+    Work work(snapshot, policy, types, true, scratch);
+    work.accounts = Accounts(policy, work.memory(), snapshot.at, snapshot.utc_offset);
+    open_sites(work);
+    review(work);
+    return compare(work, {&job, work.rule_of(job), true});
 }
 
 }  // namespace
 }  // namespace spill
 
+std::optional<Comparison> compared(const Snapshot& snapshot, const OverflowPolicy& policy,
+                                   const GpuTypeTable& types, const Plan& plan, const Job& job) {
+    using namespace spill;
+    const auto told = std::ranges::find_if(plan.overflow.comparisons, [&](const Comparison& one) {
+        return one.job == job.id && one.label == job.label;
+    });
+    if (told != plan.overflow.comparisons.end()) return *told;
+    if (job.state != JobState::kPending || policy.sites.empty()) return std::nullopt;
+    Plan nothing;
+    const Work work(snapshot, policy, types, true, nothing);
+    const OverflowRule* rule = work.rule_of(job);
+    if (rule == nullptr || wish_of(*rule, job) == OverflowWish::kNever || !why_not(job).empty() ||
+        find_nomination(plan.ledger.overflow, job.id, job.label) != nullptr)
+        return std::nullopt;
+    return compared_now(snapshot, policy, types, plan, job);
+}
+
 std::vector<std::string> explain_overflow(const Snapshot& snapshot, const OverflowPolicy& policy,
-                                          const Plan& plan, const Job& job) {
+                                          const GpuTypeTable& types, const Plan& plan, const Job& job) {
     using namespace spill;
     if (const std::string& site = site_of(snapshot, job); !site.empty())
         return say_of_run(snapshot, job, site);
@@ -97,20 +125,23 @@ std::vector<std::string> explain_overflow(const Snapshot& snapshot, const Overfl
     for (const Nomination& one : snapshot.ledger.overflow.nominations)
         if (one.job == job.id && one.label == job.label && waits(one, job))
             said.push_back("Weir lets it start at site " + one.site + ", too: " + one.why);
-    const auto told = std::ranges::find_if(plan.overflow.comparisons, [&](const Comparison& one) {
-        return one.job == job.id && one.label == job.label;
-    });
-    if (said.empty() && told != plan.overflow.comparisons.end()) {
+    if (!said.empty()) return said;
+    if (const auto told = compared(snapshot, policy, types, plan, job)) {
         said.push_back((told->chosen.empty() ? "it is not sent elsewhere now: "
                                              : "Weir would let it start at site " + told->chosen + ": ") +
                        told->why);
-    } else if (said.empty()) {
-        Plan scratch;
-        const GpuTypeTable no_types;
-        const Work work(snapshot, policy, no_types, true, scratch);
-        if (std::string why = say_why_none(snapshot, policy, work, job); !why.empty())
-            said.push_back(std::move(why));
+        if (plan.overflow.not_looked_at > 0)
+            said.emplace_back("so many jobs may go elsewhere that only the most urgent ones are looked at");
+        return said;
     }
+    // Nominated by this very plan, which reports no more of it.
+    const Nomination* fresh = find_nomination(plan.ledger.overflow, job.id, job.label);
+    if (fresh != nullptr && waits(*fresh, job))
+        return {"Weir would let it start at site " + fresh->site + ": " + fresh->why};
+    Plan nothing;
+    const Work work(snapshot, policy, types, true, nothing);
+    if (std::string why = say_why_none(snapshot, policy, work, job); !why.empty())
+        said.push_back(std::move(why));
     return said;
 }
 

@@ -9,16 +9,9 @@
 namespace weir::policies::spill {
 namespace {
 
-constexpr std::size_t kLookedAt = 1000;  // jobs, the most urgent ones
-constexpr Duration kSoon{60};            // what starts at home within it is not sent anywhere
-constexpr std::size_t kTasks = 1000;     // of one array that are looked at
-constexpr int kAtOnce = 50;              // nominations in a cycle: each is a write that holds up backfill
-
-// A pending job that may overflow.
-struct Candidate {
-    const Job* job;
-    const OverflowRule* rule;
-};
+constexpr Duration kSoon{60};         // what starts at home within it is not sent anywhere
+constexpr std::size_t kTasks = 1000;  // of one array that are looked at
+constexpr int kAtOnce = 50;           // nominations in a cycle: each is a write that holds up backfill
 
 bool starts_soon_at_home(const Job& job, Time at) {
     if (job.expected_start) return *job.expected_start <= at + kSoon;
@@ -101,7 +94,7 @@ class Choice {
             best_since = from;
         }
         const Time at = w_.snapshot.at;
-        if (const JobRest* rest = resting()) {
+        if (const JobRest* rest = find_rest(w_.memory(), job_.id, job_.label)) {
             told_.why = "it is left alone for another " + to_text(rest->until - at) + ": " + rest->why;
         } else if (best == nullptr) {
             told_.why = why_stays(found, home);
@@ -115,13 +108,6 @@ class Choice {
         } else {
             send(*best, home);
         }
-    }
-
-    const JobRest* resting() const {
-        const auto& rests = w_.memory().rests;
-        const auto found = std::ranges::find_if(
-            rests, [&](const JobRest& one) { return one.job == job_.id && one.label == job_.label; });
-        return found != rests.end() ? &*found : nullptr;
     }
 
     std::string why_stays(const Quote* found, const PlaceReport& home) const {
@@ -149,26 +135,37 @@ class Choice {
             nominate(there, now, label);
             ++sent;
         }
+        if (sent > 0) return;
+        told_.chosen.clear();
+        told_.why =
+            "as many of its tasks as may run at a time are nominated or at sites already, or left alone for "
+            "now";
     }
 
     // Its own, or those of its tasks that may start and are not nominated yet.
     std::vector<std::string> labels() const {
         if (job_.label.find('[') == std::string::npos) return {job_.label};
         const std::string array = job_.label.substr(0, job_.label.find('_') + 1);
-        const auto most = std::min(kTasks, static_cast<std::size_t>(std::max(1, job_.count)));
+        const auto most = std::min(kTasks, static_cast<std::size_t>(may_start(array)));
         std::vector<std::string> labels;
         for (const int task : first_tasks(job_.label, most + w_.memory().nominations.size())) {
             const std::string label = array + std::to_string(task);
             if (labels.size() == most) break;
-            if (find_nomination(w_.memory(), job_.id, label) == nullptr && !rests(label))
+            if (find_nomination(w_.memory(), job_.id, label) == nullptr &&
+                find_rest(w_.memory(), job_.id, label) == nullptr)
                 labels.push_back(label);
         }
         return labels;
     }
 
-    bool rests(const std::string& label) const {
-        return std::ranges::any_of(
-            w_.memory().rests, [&](const JobRest& one) { return one.job == job_.id && one.label == label; });
+    // How many of an array's tasks may start beside those that are nominated, or at sites, already.
+    int may_start(const std::string& array) const {
+        const int count = std::max(1, job_.count);
+        if (job_.array_limit <= 0) return count;
+        const auto standing = std::ranges::count_if(w_.memory().nominations, [&](const Nomination& one) {
+            return !one.settled && one.user == job_.user && one.label.starts_with(array);
+        });
+        return std::clamp(job_.array_limit - static_cast<int>(standing), 0, count);
     }
 
     void nominate(SiteWork& there, const Quote& quote, const std::string& label) {
@@ -185,11 +182,12 @@ class Choice {
         one.restarts = job_.restarts;
         one.limit = job_.time_limit;
         one.home_start = job_.expected_start;
+        one.gpus = quote.gpus;
         one.worst = quote.place.worst;
         one.vouchers = quote.shares;
         one.why = told_.why;
         w_.accounts.set_aside(one);
-        const Ask ask = ask_of(job_.request);
+        const Ask ask = ask_there(there, job_);
         there.there.take(ask);
         there.here.take(ask);
         --there.more;
@@ -207,28 +205,15 @@ class Choice {
     Comparison told_;
 };
 
-std::vector<Candidate> candidates(const Work& work) {
-    std::vector<Candidate> found;
-    for (const Job& job : work.snapshot.jobs) {
-        if (job.state != JobState::kPending) continue;
-        const OverflowRule* rule = work.rule_of(job);
-        if (rule == nullptr || wish_of(*rule, job) == OverflowWish::kNever || !why_not(job).empty()) continue;
-        if (find_nomination(work.memory(), job.id, job.label) == nullptr) found.push_back({&job, rule});
-    }
-    return found;
-}
-
 }  // namespace
 
+Comparison compare(Work& work, const Candidate& candidate) {
+    std::vector<Leaning> after;
+    return Choice(work, candidate, work.memory().leanings, after).run();
+}
+
 void nominate(Work& work) {
-    std::vector<Candidate> found = candidates(work);
-    const std::size_t most = std::min(kLookedAt, found.size());
-    std::ranges::partial_sort(
-        found, found.begin() + static_cast<std::ptrdiff_t>(most), [](const Candidate& a, const Candidate& b) {
-            return std::tie(b.job->priority, a.job->id) < std::tie(a.job->priority, b.job->id);
-        });
-    work.report().not_looked_at = static_cast<int>(found.size() - most);
-    found.resize(most);
+    const std::vector<Candidate> found = candidates(work);
     const std::vector<Leaning> before = std::move(work.memory().leanings);
     std::vector<Leaning> after;
     for (const Candidate& one : found) {

@@ -54,6 +54,7 @@ Ask ask_of_running(const Job& job) {
 // Jobs that have been sent and do not run there yet.
 struct Sent {
     int waiting = 0;
+    int untold = 0;   // of these, those that the gateway does not tell of yet
     bool fit = true;  // all of them, in what is free there
 };
 
@@ -64,7 +65,8 @@ Sent take_room_of_sent(const Work& work, SiteWork& there) {
         ++sent.waiting;
         if (job == nullptr) return;
         const bool lost_its_node = job->state == JobState::kPending;
-        sent.fit = there.there.take(lost_its_node ? ask_of(job->request) : ask_of_running(*job)) && sent.fit;
+        sent.fit =
+            there.there.take(lost_its_node ? ask_there(there, *job) : ask_of_running(*job)) && sent.fit;
     };
     for (const RemoteRun& run : there.look->runs) {
         const bool on_its_way = run.stage == RunStage::kStaging || run.stage == RunStage::kSubmitting ||
@@ -74,10 +76,11 @@ Sent take_room_of_sent(const Work& work, SiteWork& there) {
     // Those that have just started here, too, and that the gateway does not tell of yet.
     for (const Nomination& one : work.memory().nominations) {
         if (one.site != there.site->name || !one.started_with || one.settled || one.back) continue;
-        const auto& runs = there.look->runs;
-        if (std::ranges::find(runs, one.job, &RemoteRun::job) != runs.end()) continue;
+        if (std::ranges::binary_search(there.look->runs, one.job, {}, &RemoteRun::job)) continue;
         const Job* job = work.snapshot.job(one.job);
-        if (job != nullptr && !job->nodes.empty()) take(job);
+        if (job == nullptr || job->nodes.empty()) continue;
+        ++sent.untold;
+        take(job);
     }
     return sent;
 }
@@ -89,7 +92,7 @@ void throttle(SiteWork& there, const Sent& sent) {
         there.more = std::max(0, more);
         there.throttle = std::move(why);
     };
-    there.more = std::max(0, there.site->max_jobs - static_cast<int>(look.runs.size()));
+    there.more = std::max(0, there.site->max_jobs - static_cast<int>(look.runs.size()) - sent.untold);
     if (there.more == 0) there.throttle = why_full(there);
     if (!sent.fit) limit(0, "jobs that have been sent there wait for room");
     if (look.failures >= kFailures)

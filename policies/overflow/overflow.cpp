@@ -10,6 +10,7 @@ void overflow(const Snapshot& snapshot, const OverflowPolicy& policy, const GpuT
     if (policy.sites.empty() && plan.ledger.overflow.nominations.empty()) return;
     spill::Work work(snapshot, policy, types, frozen, plan);
     spill::settle(work);
+    spill::make_up(work);
     spill::take_up(work);
     spill::open_sites(work);
     spill::review(work);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,13 @@ namespace weir::policies {
 void overflow(const Snapshot& snapshot, const OverflowPolicy& policy, const GpuTypeTable& types, bool frozen,
               Plan& plan);
 
+// How a pending job compares, which a plan reports of the first few alone; absent: it is not compared.
+std::optional<Comparison> compared(const Snapshot& snapshot, const OverflowPolicy& policy,
+                                   const GpuTypeTable& types, const Plan& plan, const Job& job);
+
 // What is to be said of a job's running elsewhere: where it may start and why, how far it is there, or why it
 // is not sent. Holds prices: for those who may see the job.
 std::vector<std::string> explain_overflow(const Snapshot& snapshot, const OverflowPolicy& policy,
-                                          const Plan& plan, const Job& job);
+                                          const GpuTypeTable& types, const Plan& plan, const Job& job);
 
 }  // namespace weir::policies

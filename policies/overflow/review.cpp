@@ -61,6 +61,7 @@ class Review {
         const Quote now = quote(w_, *there_, *rule_, job_);
         now_ = now.place;
         if (now.place.excluded.empty()) {
+            n_.gpus = now.gpus;
             n_.worst = now.place.worst;
             n_.vouchers = now.shares;
         }
@@ -86,7 +87,7 @@ class Review {
 
     void take_room() {
         if (there_ == nullptr) return;
-        const Ask ask = ask_of(job_.request);
+        const Ask ask = ask_there(*there_, job_);
         there_->there.take(ask);
         there_->here.take(ask);
         --there_->more;

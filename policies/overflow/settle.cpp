@@ -19,21 +19,34 @@ bool is_of(const RemoteRun& run, const Nomination& nomination) {
            run.user == nomination.user && run.restarts >= nomination.restarts;
 }
 
+// Its run at the site that also suits; nullptr: none is there.
+template <class Suits>
+const RemoteRun* find_run(const SiteWork* there, const Nomination& nomination, Suits suits) {
+    if (there == nullptr) return nullptr;
+    const auto [first, last] = there->runs.equal_range(nomination.label);
+    const auto found = std::find_if(first, last, [&](const auto& entry) {
+        return is_of(*entry.second, nomination) && suits(*entry.second);
+    });
+    return found != last ? found->second : nullptr;
+}
+
 template <class List, class Same>
 auto& entry_of(List& list, Same same, typename List::value_type fresh) {
     const auto found = std::ranges::find_if(list, same);
     return found != list.end() ? *found : list.emplace_back(std::move(fresh));
 }
 
-// Puts what one run has cost into the sums.
+using ByLabel = std::unordered_multimap<std::string_view, Nomination*>;
+
+// Puts what runs have cost into the sums.
 class Settling {
   public:
-    Settling(Work& work, const Site& site) : w_(work), site_(site) {}
+    Settling(Work& work, const Site& site, Accounts& accounts, const ByLabel& nominations)
+        : w_(work), site_(site), accounts_(accounts), nominations_(nominations) {}
 
     void take(const RemoteRun& run) {
-        Nomination* nomination = nullptr;
-        for (Nomination& one : w_.memory().nominations)
-            if (!one.settled && one.site == site_.name && is_of(run, one)) nomination = &one;
+        Nomination* nomination = nomination_of(run);
+        if (nomination != nullptr) accounts_.give_back(*nomination);
         const Duration ran =
             run.started && run.ended ? std::max(Duration{}, *run.ended - *run.started) : Duration{};
         const GpuSeconds work = Gpus{run.gpus} * ran;
@@ -50,6 +63,15 @@ class Settling {
     }
 
   private:
+    Nomination* nomination_of(const RemoteRun& run) const {
+        const auto [first, last] = nominations_.equal_range(run.label);
+        const auto found = std::find_if(first, last, [&](const auto& entry) {
+            const Nomination& one = *entry.second;
+            return !one.settled && one.site == site_.name && is_of(run, one);
+        });
+        return found != last ? found->second : nullptr;
+    }
+
     // Of those that were set aside, as far as they apply to what it really ran on. Nothing is set aside any
     // more.
     GpuSeconds use_set_aside(Nomination& nomination, const RemoteRun& run, GpuSeconds work) {
@@ -71,8 +93,7 @@ class Settling {
     // Of those that were used or set aside for others when it was nominated, and are free again.
     GpuSeconds use_what_is_left(const RemoteRun& run, GpuSeconds work) {
         if (work.value <= 0 || site_.vouchers.empty()) return {};
-        const Accounts accounts(w_.policy, w_.memory(), w_.snapshot.at, w_.snapshot.utc_offset);
-        const auto shares = accounts.cover(site_, run.gpu_type, run.account, work, *run.ended);
+        const auto shares = accounts_.cover(site_, run.gpu_type, run.account, work, *run.ended);
         for (const VoucherShare& share : shares) use(share.voucher, share.amount);
         return sum(shares);
     }
@@ -87,6 +108,7 @@ class Settling {
                  [&](const VoucherUse& one) { return one.site == site_.name && one.voucher == voucher; },
                  {site_.name, voucher, {}})
             .used += amount;
+        accounts_.use(site_.name, voucher, amount);
     }
 
     Money price_of(const RemoteRun& run, Duration ran, GpuSeconds paid, const Nomination* nomination) const {
@@ -114,18 +136,40 @@ class Settling {
 
     Work& w_;
     const Site& site_;
+    Accounts& accounts_;
+    const ByLabel& nominations_;
 };
 
-void settle_site(Work& work, const SiteWork& site) {
+// By the ledger that tells now. One of before ledgers were told is taken to be this one.
+Settled& settled_of(std::vector<Settled>& all, const SiteLook& look) {
+    const auto by = [&](const auto& same) {
+        return std::ranges::find_if(
+            all, [&](const Settled& one) { return one.site == look.site && same(one.ledger); });
+    };
+    auto found = by([&](const std::string& ledger) { return ledger == look.ledger; });
+    if (found == all.end())
+        found = by([&](const std::string& ledger) { return ledger.empty() || look.ledger.empty(); });
+    if (found == all.end()) return all.emplace_back(Settled{look.site, 0, look.ledger});
+    if (found->ledger.empty()) found->ledger = look.ledger;
+    return *found;
+}
+
+void settle_site(Work& work, const SiteWork& site, Accounts& accounts, const ByLabel& nominations) {
     if (site.look == nullptr || site.look->finished.empty()) return;
-    Settled& settled =
-        entry_of(work.memory().settled, [&](const Settled& one) { return one.site == site.site->name; },
-                 {site.site->name, 0});
+    Settling settling(work, *site.site, accounts, nominations);
+    Settled& settled = settled_of(work.memory().settled, *site.look);
     for (const RemoteRun& run : site.look->finished) {
         if (run.sequence <= settled.sequence) continue;
-        Settling(work, *site.site).take(run);
+        settling.take(run);
         settled.sequence = run.sequence;
     }
+}
+
+void settle_sites(Work& work) {
+    Accounts accounts(work.policy, work.memory(), work.snapshot.at, work.snapshot.utc_offset);
+    ByLabel nominations;
+    for (Nomination& one : work.memory().nominations) nominations.emplace(one.label, &one);
+    for (const SiteWork& site : work.sites) settle_site(work, site, accounts, nominations);
 }
 
 // What becomes of one nomination by what is seen of its job and its run. Returns whether it is kept.
@@ -139,6 +183,8 @@ class Following {
         if (job_ == nullptr || n_.back) return n_.settled ? false : await_end();
         if (job_->state == JobState::kPending) return pending();
         if (site_of(w_.snapshot, *job_) == n_.site) {
+            // It runs there again, with nothing set aside any more: take_up() begins anew.
+            if (n_.settled && live_run(w_, n_) != nullptr) return false;
             n_.started_with = job_->restarts;
             n_.confirmed = true;
             n_.gone.reset();
@@ -191,10 +237,7 @@ class Following {
     }
 
     const RemoteRun* any_run() const {
-        if (site_ == nullptr || site_->look == nullptr) return nullptr;
-        const auto found =
-            std::ranges::find_if(site_->look->runs, [&](const RemoteRun& run) { return is_of(run, n_); });
-        return found != site_->look->runs.end() ? &*found : nullptr;
+        return find_run(site_, n_, [](const RemoteRun&) { return true; });
     }
 
     bool withdrawn() const {
@@ -210,7 +253,8 @@ class Following {
         }
         if (!n_.gone) n_.gone = w_.snapshot.at;
         if (w_.snapshot.at - *n_.gone >= kForgotten) return false;
-        return !answers() || site_->look->heard <= *n_.gone;
+        // How it ended may be among what has not been told for the number of it.
+        return !answers() || site_->look->more || site_->look->heard <= *n_.gone;
     }
 
     // There was no run, so nothing is to be settled.
@@ -236,13 +280,9 @@ const OverflowRule* rule_for(const Work& work, const Site& site) {
 }
 
 const RemoteRun* live_run(const Work& work, const Nomination& nomination) {
-    const SiteLook* look = work.snapshot.site(nomination.site);
-    if (look == nullptr) return nullptr;
-    const auto found = std::ranges::find_if(look->runs, [&](const RemoteRun& run) {
-        return is_of(run, nomination) && !run.withdrawn && run.stage != RunStage::kWithdrawing &&
-               run.stage != RunStage::kFinished;
+    return find_run(work.site(nomination.site), nomination, [](const RemoteRun& run) {
+        return !run.withdrawn && run.stage != RunStage::kWithdrawing && run.stage != RunStage::kFinished;
     });
-    return found != look->runs.end() ? &*found : nullptr;
 }
 
 bool waits(const Nomination& nomination, const Job& job) {
@@ -252,7 +292,7 @@ bool waits(const Nomination& nomination, const Job& job) {
 
 void settle(Work& work) {
     Overflow& memory = work.memory();
-    for (const SiteWork& site : work.sites) settle_site(work, site);
+    settle_sites(work);
     std::vector<Nomination> kept;
     kept.reserve(memory.nominations.size());
     for (Nomination& one : memory.nominations)
@@ -266,7 +306,7 @@ void settle(Work& work) {
                       [](const Spending& one) { return std::tie(one.budget, one.site, one.day); });
     std::ranges::sort(memory.vouchers, {},
                       [](const VoucherUse& one) { return std::tie(one.site, one.voucher); });
-    std::ranges::sort(memory.settled, {}, &Settled::site);
+    std::ranges::sort(memory.settled, {}, [](const Settled& one) { return std::tie(one.site, one.ledger); });
     std::erase_if(memory.rests, [&](const JobRest& rest) { return rest.until <= work.snapshot.at; });
     work.accounts = Accounts(work.policy, memory, work.snapshot.at, work.snapshot.utc_offset);
 }

@@ -23,6 +23,7 @@ Nomination nomination_of(const Work& work, const SiteWork& there, const RemoteRu
     one.since = work.snapshot.at;
     one.restarts = run.restarts;
     one.limit = job.time_limit;
+    one.gpus = run.gpus;
     Worst worst = worst_of(work, there, run.gpu_type, Gpus{run.gpus}, job);
     one.worst = worst.money;
     one.vouchers = std::move(worst.shares);
@@ -33,7 +34,42 @@ Nomination nomination_of(const Work& work, const SiteWork& there, const RemoteRu
     return one;
 }
 
+// What a nominated job holds now that it has started at the site.
+struct Held {
+    int gpus = 0;
+    std::string type;
+};
+
+Held held(const Work& work, const Nomination& one, const Job& job) {
+    if (const RemoteRun* run = live_run(work, one); run != nullptr) return {run->gpus, run->gpu_type};
+    // Its gateway does not tell of it yet.
+    if (site_of(work.snapshot, job) == one.site && !job.gpu_type.empty())
+        return {static_cast<int>(job.gpus.value), job.gpu_type};
+    return {};
+}
+
 }  // namespace
+
+// Slurm may have given it more than it was reckoned with: all of that is set aside, even if it is more than
+// there is.
+void make_up(Work& work) {
+    for (Nomination& one : work.memory().nominations) {
+        if (!one.started_with || one.settled) continue;
+        const Job* job = work.job_of(one);
+        const SiteWork* there = work.site(one.site);
+        if (job == nullptr || there == nullptr) continue;
+        const Held now = held(work, one, *job);
+        if (now.gpus <= one.gpus) continue;
+        Job as_nominated = *job;  // its time limit may have been extended here, and not there
+        if (one.limit > Duration{}) as_nominated.time_limit = one.limit;
+        work.accounts.give_back(one);
+        Worst worst = worst_of(work, *there, now.type, Gpus{now.gpus}, as_nominated);
+        one.gpus = now.gpus;
+        one.worst = worst.money;
+        one.vouchers = std::move(worst.shares);
+        work.accounts.set_aside(one);
+    }
+}
 
 // A ledger that was lost must not make free what is being used: what runs at a site is set aside again, even
 // if it is more than there is.

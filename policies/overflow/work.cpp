@@ -84,6 +84,8 @@ Work::Work(const Snapshot& the_snapshot, const OverflowPolicy& the_policy, const
         sites[i].look = snapshot.site(policy.sites[i].name);
         if (const auto index = snapshot.partition(policy.sites[i].partition))
             sites[i].partition = &snapshot.partitions[*index];
+        if (sites[i].look == nullptr) continue;
+        for (const RemoteRun& run : sites[i].look->runs) sites[i].runs.emplace(run.label, &run);
     }
     std::set<std::string_view> wanted;
     for (const Nomination& one : memory().nominations)
@@ -93,10 +95,14 @@ Work::Work(const Snapshot& the_snapshot, const OverflowPolicy& the_policy, const
         if (wanted.contains(job.label)) tasks[job.label] = &job;
 }
 
-SiteWork* Work::site(const std::string& name) {
+const SiteWork* Work::site(const std::string& name) const {
     const auto found =
         std::ranges::find_if(sites, [&](const SiteWork& one) { return one.site->name == name; });
     return found != sites.end() ? &*found : nullptr;
+}
+
+SiteWork* Work::site(const std::string& name) {
+    return const_cast<SiteWork*>(std::as_const(*this).site(name));
 }
 
 const OverflowRule* Work::rule(const std::string& name) const {

@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "policies/model/gpu_type.h"
@@ -31,6 +33,7 @@ struct SiteWork {
     Rooms there;                                 // free at the site, less what is on its way
     Rooms here;                                  // free on its gateway nodes, likewise
     std::chrono::microseconds latency{};
+    std::unordered_multimap<std::string_view, const RemoteRun*> runs;  // that are there now, by label
 };
 
 // What a job would take at a site: how that compares, and what is set aside for it.
@@ -38,6 +41,7 @@ struct Quote {
     PlaceReport place;
     bool dear = false;      // it is excluded for what it may cost
     bool reckoned = false;  // it may go there, if only for lack of room or money not now
+    int gpus = 0;           // that this is reckoned for
     std::vector<VoucherShare> shares;
 };
 
@@ -62,6 +66,7 @@ struct Work {
     const Overflow& memory() const { return plan.ledger.overflow; }
     OverflowReport& report() { return plan.overflow; }
     SiteWork* site(const std::string& name);
+    const SiteWork* site(const std::string& name) const;
     const OverflowRule* rule(const std::string& name) const;
     // The rule that covers all the partitions that a job has at home; nullptr if none does.
     const OverflowRule* rule_of(const Job& job) const;
@@ -85,6 +90,24 @@ std::string why_not(const Job& job);
 
 // Why a site does not take a job, leaving room and money aside, as a clause; empty if it does.
 std::string why_not_there(const SiteWork& there, const OverflowRule& rule, const Job& job);
+
+// A pending job that may overflow.
+struct Candidate {
+    const Job* job;
+    const OverflowRule* rule;
+    bool may_go;  // some site takes it, leaving room and money aside
+};
+
+// Those that are looked at in this cycle, by turn: the most urgent ones, and those that can go nowhere last.
+std::vector<Candidate> candidates(Work& work);
+
+// The type of GPU that a job gets at a site, and all that it takes there; a job may name none, a site's
+// gateway has one then. Empty: the site takes no such job.
+const std::string& type_there(const SiteWork& there, const Job& job);
+Ask ask_there(const SiteWork& there, const Job& job);
+
+// How one compares now, without more ado while the work is frozen.
+Comparison compare(Work& work, const Candidate& candidate);
 
 // What it takes at home, and at a site, where `place.excluded` tells whether it may go there at all.
 PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
@@ -140,6 +163,7 @@ Nominate nominate_step(const Work& work, const Nomination& nomination, const Job
 
 // The stages, in the order in which overflow() calls them.
 void settle(Work& work);      // what has ended, and what has become of nominated jobs
+void make_up(Work& work);     // runs that take more than was set aside for them
 void take_up(Work& work);     // runs that nothing is remembered of
 void open_sites(Work& work);  // whether and how much they take
 void review(Work& work);      // nominations that stand: kept or taken back

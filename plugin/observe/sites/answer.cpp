@@ -22,7 +22,7 @@ std::optional<Time> optional_time_in(const json& object, const char* key) {
     return time_in(*found);
 }
 
-// One that a newer gateway tells and this version does not know is in doubt.
+// A newer gateway may tell one that this version does not know.
 RunStage stage_in(const std::string& word) {
     for (int stage = 0; stage <= static_cast<int>(RunStage::kFinished); ++stage)
         if (word == to_text(static_cast<RunStage>(stage))) return static_cast<RunStage>(stage);
@@ -96,9 +96,15 @@ Result<std::vector<SiteLook>> read_sites(const std::string& document, Time heard
             return failure("the gateway speaks version " + object.at("version").dump() +
                            ", and this weirctld version " + std::to_string(kVersion));
         const Time told = time_in(object.at("at"));
+        const auto ledger = object.value("ledger", std::string());
+        const bool more = object.value("more", false);
         std::vector<SiteLook> looks;
         looks.reserve(object.at("sites").size());
-        for (const json& site : object.at("sites")) looks.push_back(site_in(site, told, heard));
+        for (const json& site : object.at("sites")) {
+            looks.push_back(site_in(site, told, heard));
+            looks.back().ledger = ledger;
+            looks.back().more = more;
+        }
         std::ranges::sort(looks, {}, &SiteLook::site);
         return looks;
     } catch (const json::exception& error) {

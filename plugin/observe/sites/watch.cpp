@@ -41,15 +41,27 @@ std::vector<SiteLook> unheard_sites(const GatewaySource& source) {
 
 std::uint64_t settled_up_to(const GatewaySource& source, const std::vector<SiteLook>& looks,
                             const std::vector<Settled>& settled) {
+    const auto look_at = [&](const std::string& site) {
+        const auto look = std::ranges::find(looks, site, &SiteLook::site);
+        return look != looks.end() && look->heard > Time{} ? &*look : nullptr;
+    };
+    bool any_heard = false;
+    std::string ledger;
+    for (const std::string& site : source.sites) {
+        const SiteLook* look = look_at(site);
+        if (look == nullptr) continue;
+        any_heard = true;
+        ledger = look->ledger;
+    }
     std::uint64_t most = 0;
     std::optional<std::uint64_t> open;
     for (const std::string& site : source.sites) {
-        const auto known = std::ranges::find(settled, site, &Settled::site);
-        const std::uint64_t sequence = known != settled.end() ? known->sequence : 0;
+        const std::uint64_t sequence = settled_sequence(settled, site, ledger);
         most = std::max(most, sequence);
-        const auto look = std::ranges::find(looks, site, &SiteLook::site);
-        const bool heard = look != looks.end() && look->heard > Time{};
-        if (!heard || (!look->finished.empty() && look->finished.back().sequence > sequence))
+        const SiteLook* look = look_at(site);
+        // A gateway tells of all its sites at once: one that it left out it does not serve yet.
+        if (look == nullptr && any_heard) continue;
+        if (look == nullptr || (!look->finished.empty() && look->finished.back().sequence > sequence))
             open = std::min(open.value_or(sequence), sequence);
     }
     return open.value_or(most);

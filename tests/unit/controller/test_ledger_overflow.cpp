@@ -30,6 +30,7 @@ Ledger ledger_with_sites() {
     one.restarts = 1;
     one.limit = 2h;
     one.home_start = at(9000);
+    one.gpus = 4;
     one.worst = {12'345'678};
     one.vouchers = {{"gift", {7200}}};
     one.why = "it is cheaper there";
@@ -47,7 +48,7 @@ Ledger ledger_with_sites() {
     all.rests = {{{19}, "19", at(700), "it has come back from west"}};
     all.vouchers = {{"west", "gift", {3600}}};
     all.spendings = {{"spill", "west", 20000, {5'000'000}, {36000}}};
-    all.settled = {{"east", 3}, {"west", 12'345'678'901}};
+    all.settled = {{"east", 3, ""}, {"west", 12'345'678'901, "feed"}};
     return ledger;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -153,6 +154,45 @@ TEST_CASE("a ledger that begins anew counts on from where a lost one may have co
     fs::remove_all(folder.path / "jobs");
     fs::remove(folder.path / "finished.jsonl");
     CHECK(finish() > before);
+}
+
+TEST_CASE("a ledger keeps the name that its numbers are known by, and has another one when they are lost",
+          "[gateway]") {
+    const Folder folder;
+    const auto named = [&] {
+        auto records = Records::open(folder.path);
+        REQUIRE(records);
+        return records->id();
+    };
+    const auto next = [&] {
+        auto records = Records::open(folder.path);
+        REQUIRE(records);
+        Record ended = record_of(17);
+        REQUIRE(records->finish(ended));
+        REQUIRE(records->forget(17));
+        return ended.run.sequence;
+    };
+    const std::string first = named();
+    CHECK(first.size() == 16);
+    CHECK(named() == first);
+    // Before the first end was noted, too, it counts on from where it began.
+    const auto at_least = static_cast<std::uint64_t>(
+        (std::chrono::system_clock::now() - std::chrono::hours(1)).time_since_epoch() /
+        std::chrono::milliseconds(1));
+    const auto sequence = next();
+    CHECK(sequence > at_least);
+    CHECK(next() == sequence + 1);
+    CHECK(named() == first);
+    // A line that a crash cut off takes no other with it.
+    std::ofstream(folder.path / "finished.jsonl", std::ios::app) << R"({"version":1,"run")";
+    CHECK(next() == sequence + 2);
+    CHECK(next() == sequence + 3);
+    CHECK(Records::open(folder.path)->finished(0, 10).size() == 4);
+    fs::remove(folder.path / "finished.jsonl");
+    CHECK(named() != first);
+    // One of before it had a name gets one, and no run is numbered twice.
+    std::ofstream(folder.path / "finished.jsonl").close();
+    CHECK_FALSE(named().empty());
 }
 
 TEST_CASE("what cannot be read of a ledger is passed over or laid aside, the rest is read", "[gateway]") {

@@ -8,13 +8,14 @@ using namespace weir::job_submit;
 
 namespace {
 
-// Jobs of train may go to west, those of batch to west and east, those of secret nowhere; alice (1000) has
-// accounts at both, bob (1001) at east.
+// Jobs of train may go to west, those of batch and long to west and east, those of secret nowhere; alice
+// (1000) has accounts at both, bob (1001) at east.
 Heartbeat sites() {
     Heartbeat heartbeat;
     heartbeat.sites = {{"east", "gw_east", {1000, 1001}}, {"west", "gw_west", {1000}}};
-    heartbeat.overflow = {
-        {"spill", false, {"train"}, {"west"}}, {"all", false, {"batch"}, {}}, {"none", true, {"secret"}, {}}};
+    heartbeat.overflow = {{"spill", false, {"train"}, {"west"}},
+                          {"all", false, {"batch", "long"}, {}},
+                          {"none", true, {"secret"}, {}}};
     return heartbeat;
 }
 
@@ -44,8 +45,8 @@ TEST_CASE("a job that could go somewhere is accepted", "[job_submit][elsewhere]"
     CHECK(refusal(allow({"west"}), job("train")).empty());
     CHECK(refusal(allow({"east", "west"}), job("batch")).empty());
     CHECK(refusal(allow({"east"}), job("batch", 1001)).empty());
-    CHECK(refusal(allow(), job("other,batch", 1001)).empty());
-    CHECK(refusal(allow(), job("secret,batch")).empty());
+    CHECK(refusal(allow(), job("long,batch", 1001)).empty());
+    CHECK(refusal(allow(), job("long,,batch")).empty());
     CHECK(refusal(allow(), job("")).empty());
 }
 
@@ -64,6 +65,13 @@ TEST_CASE("a job that could never go is told why", "[job_submit][elsewhere]") {
           option + "jobs of partition debug do not overflow; see overflow in weir.yaml");
     CHECK(refusal(allow(), job("secret")) ==
           option + "jobs of partition secret may not leave; see overflow in weir.yaml");
+    // A job may go only by a rule that covers it wherever it may start at home.
+    CHECK(refusal(allow(), job("secret,batch")) ==
+          option + "jobs of partition secret,batch may not leave; see overflow in weir.yaml");
+    for (const std::string partitions : {"other,batch", "batch,other", "train,batch"})
+        CHECK(refusal(allow(), job(partitions)) ==
+              option + "jobs of partition " + partitions +
+                  " do not overflow: no one rule covers all of these; see overflow in weir.yaml");
     CHECK(refusal(allow({"north"}), job("train")) ==
           option + "there is no site north (there are: east, west)");
     CHECK(refusal(allow({"west", "east"}), job("train")) ==

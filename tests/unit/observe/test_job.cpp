@@ -54,6 +54,19 @@ TEST_CASE("GPUs by node, by job and by task are folded into a need per node and 
     CHECK(to_request(job).beyond_model.empty());
 }
 
+TEST_CASE("how many nodes and tasks a job asks for is read as it was written", "[observe]") {
+    slurm_job_info_t job = plain_job();
+    Request request = to_request(job);  // --ntasks=1, or nothing at all
+    CHECK((request.tasks == 1 && request.nodes_min == 1 && request.nodes_max == 0));
+    job.num_tasks = 4;  // --ntasks=4
+    CHECK(to_request(job).tasks == 4);
+    job.num_nodes = job.max_nodes = job.num_tasks = 2;  // --nodes=2
+    request = to_request(job);
+    CHECK((request.tasks == 2 && request.nodes_min == 2 && request.nodes_max == 2));
+    job.max_nodes = 4;  // --nodes=2-4
+    CHECK(to_request(job).nodes_max == 4);
+}
+
 TEST_CASE("what the model cannot express is said and never guessed", "[observe]") {
     slurm_job_info_t job = plain_job();
     SECTION("types") {

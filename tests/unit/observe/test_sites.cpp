@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kAnswer = R"json({"version": 1, "at": 1000, "host": "gw1", "sites": [
+const std::string kAnswer =
+    R"json({"version": 1, "at": 1000, "host": "gw1", "ledger": "feed", "more": true, "sites": [
   {"name": "west", "reachable": true, "problem": "", "at": 990, "round_trip_us": 1300, "api": "v0.0.38, Slurm 22.05.8",
    "rooms": [{"nodes": 2, "cpus": 32, "memory": 256000, "gpu_type": "a100", "gpus": 4}],
    "bytes_per_second": 1000, "failures": 1, "typical_wait": 60,
@@ -43,6 +44,8 @@ TEST_CASE("what a gateway tells of its sites is read whatever its clock shows") 
     CHECK(east.at == Time{});
     const SiteLook& west = looks->back();
     CHECK(west.heard == at(5000));
+    CHECK(west.ledger == "feed");
+    CHECK(west.more);
     CHECK(west.at == at(4990));
     CHECK(west.round_trip == 1300us);
     CHECK(west.rooms == std::vector<SiteRoom>{{2, 32, 256000, "a100", 4}});
@@ -50,6 +53,7 @@ TEST_CASE("what a gateway tells of its sites is read whatever its clock shows") 
     REQUIRE(west.runs.size() == 2);
     CHECK(west.runs[0].job == JobId{16});
     CHECK(west.runs[0].stage == RunStage::kUnknown);  // a stage of a newer gateway
+    CHECK(to_text(west.runs[0].stage) == std::string("unknown"));
     CHECK(west.runs[1].label == "17_4");
     CHECK(west.runs[1].started == at(920));
     CHECK_FALSE(west.runs[1].ended);
@@ -69,16 +73,36 @@ TEST_CASE("an answer that is none is refused and never a crash") {
 
 TEST_CASE("a gateway is asked for what any of its sites has not settled, and for no more") {
     const GatewaySource source{"gw1", 9812, {"east", "west"}};
-    const std::vector<Settled> settled = {{"west", 40}};
+    const std::vector<Settled> settled = {{"west", 40, "feed"}};
     auto looks = *read_sites(kAnswer, at(5000));
     // All that was told is settled: of east nothing came at all.
     CHECK(settled_up_to(source, looks, settled) == 40);
     // Something of west came that is not settled yet.
-    CHECK(settled_up_to(source, looks, {{"west", 11}}) == 11);
+    CHECK(settled_up_to(source, looks, {{"west", 11, "feed"}}) == 11);
+    CHECK(settled_up_to(source, looks, {{"west", 11, ""}}) == 11);  // of before ledgers were told
     looks[0].finished = looks[1].finished;
     CHECK(settled_up_to(source, looks, settled) == 0);
     // Nothing has been heard yet.
     CHECK(settled_up_to(source, {}, settled) == 0);
+    // The gateway does not serve east yet.
+    looks.erase(looks.begin());
+    CHECK(settled_up_to(source, looks, settled) == 40);
+    looks.insert(looks.begin(), SiteLook{});
+    looks.front().site = "east";
+    CHECK(settled_up_to(source, looks, settled) == 40);
+}
+
+TEST_CASE("what another ledger of a gateway has numbered counts for nothing", "[sites]") {
+    const GatewaySource source{"gw1", 9812, {"west"}};
+    const std::vector<Settled> settled = {{"west", 7, "dead"}, {"west", 5, "feed"}};
+    auto looks = *read_sites(kAnswer, at(5000));
+    looks.erase(looks.begin());
+    CHECK(settled_up_to(source, looks, settled) == 5);
+    CHECK(settled_up_to(source, looks, {{"west", 7, "dead"}}) == 0);
+    looks.front().finished.clear();
+    CHECK(settled_up_to(source, looks, settled) == 5);
+    // Until it is known which ledger will tell.
+    CHECK(settled_up_to(source, {}, settled) == 5);
 }
 
 TEST_CASE("a nomination counts only for the installation that made it") {

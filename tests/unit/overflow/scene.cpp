@@ -64,6 +64,7 @@ policies::Site& Scene::add_site(const std::string& name, int nodes) {
     fresh.gateway_answers = true;
     fresh.reachable = true;
     fresh.at = fresh.heard = world.at;
+    fresh.ledger = "feed";
     fresh.round_trip = std::chrono::microseconds(1300);
     fresh.rooms = {{nodes, 64, 512 * 1024, "a100", 8}};
     const auto place = std::ranges::lower_bound(looks, name, {}, &SiteLook::site);
@@ -90,6 +91,7 @@ Snapshot Scene::snapshot() const {
             if (site.partition == partition.name) partition.site = site.name;
     for (Node& node : now.nodes) node.gateway = of_gateway(policy, node.name);
     now.sites = looks;
+    for (SiteLook& there : now.sites) std::ranges::sort(there.runs, {}, &RemoteRun::job);
     return now;
 }
 

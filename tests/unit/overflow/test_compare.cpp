@@ -105,6 +105,26 @@ TEST_CASE("vouchers pay for GPUs, those that run out first first, as far as they
     CHECK(plan.overflow.sites.front().vouchers.front().left() == hours(0));
 }
 
+TEST_CASE("vouchers cover the run that is priced, however long it takes, and the worst is set aside") {
+    Scene scene;
+    const auto hours = [](int gpu_hours) { return GpuSeconds{gpu_hours * 3600}; };
+    scene.job(1);
+    scene.west().vouchers = {{"gift", hours(100), {}, {}, std::nullopt}};
+    SECTION("at half the speed it runs twice as long") {
+        const PlaceReport west = place_of(scene.decide(), 1, "west");
+        CHECK(west.vouchers == hours(16));
+        CHECK(west.price == usd(0));
+    }
+    SECTION("at twice the speed half as long") {
+        scene.types["a100"].training = 2;
+        const PlaceReport west = place_of(scene.decide(), 1, "west");
+        CHECK(west.vouchers == hours(4));
+        CHECK(west.price == usd(0));
+    }
+    scene.cycle_twice();
+    CHECK(scene.memory().nominations.front().vouchers == std::vector<VoucherShare>{{"gift", hours(8)}});
+}
+
 TEST_CASE("what a site does not take is said") {
     Scene scene;
     Job& job = scene.job(1);
@@ -149,6 +169,10 @@ TEST_CASE("what a site does not take is said") {
     }
     SECTION("no room there") {
         scene.look().rooms = {{5, 64, 512 * 1024, "a100", 3}};
+        CHECK(why() == "it is too large for what is free there now");
+    }
+    SECTION("room on GPUs of another type alone, which its gateway does not stand for") {
+        scene.look().rooms = {{2, 64, 512 * 1024, "h100", 8}};
         CHECK(why() == "it is too large for what is free there now");
     }
     SECTION("no room on the gateway") {
@@ -247,6 +271,13 @@ TEST_CASE("jobs that can run nowhere else are not compared") {
     SECTION("those in a reservation") {
         job.reservation = "course";
     }
+    SECTION("those whose number of nodes is open") {
+        job.request.nodes_max = 4;
+    }
+    SECTION("those of several tasks that name no number of nodes") {
+        job.request.nodes_max = 0;
+        job.request.tasks = 4;
+    }
     SECTION("those for CPUs alone") {
         job.request.gpus_per_node = 0;
     }
@@ -264,6 +295,25 @@ TEST_CASE("jobs that can run nowhere else are not compared") {
         scene.rule().partitions = {"debug"};
     }
     CHECK(compared() == 0);
+}
+
+TEST_CASE("a job is compared wherever its number of nodes is known, and else told what would help") {
+    Scene scene;
+    Job& job = scene.job(1);
+    const auto said = [&] {
+        const Snapshot now = scene.snapshot();
+        return policies::explain_overflow(now, scene.policy, scene.types, scene.decide(), *now.job({1}))
+            .front();
+    };
+    const auto compared = [&] { return scene.decide().overflow.comparisons.size(); };
+    job.request.nodes_max = 0;  // one task, and no --nodes
+    CHECK(compared() == 1);
+    job.request.nodes_min = job.request.nodes_max = job.request.tasks = 2;
+    CHECK(compared() == 1);
+    job.request.nodes_max = 0;
+    CHECK(said() == "it is not sent elsewhere: its number of nodes is open; --nodes=N would fix it");
+    job.request.nodes_min = 1;
+    CHECK(said() == "it is not sent elsewhere: its number of nodes is open; --nodes=N would fix it");
 }
 
 TEST_CASE("what a site lets jobs run beyond their time limits is set aside, too, and not reckoned with") {

@@ -21,7 +21,7 @@ TEST_CASE("a job that may start at a site is compared as long as it waits") {
     CHECK(place_of(plan, 1, "west").price == usd(8));  // four hours of four GPUs
     CHECK(place_of(plan, 1, "east").price == usd(12.80));
     const Snapshot now = scene.snapshot();
-    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+    CHECK(policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({1})) ==
           Names{"Weir lets it start at site west, too: " + told.why});
 }
 
@@ -59,6 +59,7 @@ TEST_CASE("a site that stays better for long enough is added to a job's partitio
     expected.budget = "spill";
     expected.since = scene.world.at;
     expected.limit = 2h;
+    expected.gpus = 4;
     expected.worst = usd(4);
     expected.why = why;
     CHECK(plan.ledger.overflow.nominations == std::vector<Nomination>{expected});
@@ -142,6 +143,15 @@ TEST_CASE("as many jobs are nominated as the site and its gateway hold, the most
     CHECK(place_of(plan, 2, "west").excluded == "no gateway node of it has room for it now");
 }
 
+TEST_CASE("a job that names no type of GPU takes the room of the type that it gets") {
+    Scene scene;
+    scene.look().rooms = {{1, 64, 512 * 1024, "a100", 8}, {1, 64, 512 * 1024, "h100", 8}};
+    scene.job(1, 8);
+    scene.job(2, 8);
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"1: west"});
+    CHECK(scene.cycle().steps.empty());  // nor while the first may start there
+}
+
 TEST_CASE("what a job could cost at most is set aside, so that no budget is overdrawn") {
     Scene scene;
     scene.rule().per_day = usd(10);
@@ -193,6 +203,30 @@ TEST_CASE("no more tasks are nominated than may run at a time") {
     job.label = "17_[0-98:2]";
     job.count = 1;
     CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"17_0: west"});
+}
+
+TEST_CASE("tasks that may start at a site, or are there, count towards their array's limit") {
+    Scene scene;
+    Job& job = scene.job(17, 4);
+    job.label = "17_[5-9]";
+    job.count = job.array_limit = 2;
+    CHECK(nominated(scene.cycle_twice().ledger.overflow) == Names{"17_5: west", "17_6: west"});
+    // Slurm has split them off, and counts as before.
+    scene.world.jobs.at(17).job.count = 2;
+    Plan plan = scene.cycle();
+    CHECK(plan.steps.empty());
+    CHECK(comparison_of(plan, 17).chosen.empty());
+    CHECK(comparison_of(plan, 17).why ==
+          "as many of its tasks as may run at a time are nominated or at sites already, or left alone for "
+          "now");
+    const std::uint32_t task = scene.memory().nominations.front().job.value;
+    REQUIRE(scene.memory().nominations.front().label == "17_5");
+    scene.start_at(task, "w1", RunStage::kRunning);
+    CHECK(scene.cycle().steps.empty());
+    scene.pass(1h);
+    scene.finish(task, 1h);
+    scene.world.end(task);
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"17_7: west", "17_6: west"});
 }
 
 TEST_CASE("a nomination that did not reach Slurm is written again") {
@@ -261,6 +295,24 @@ TEST_CASE("a cycle nominates no more than Slurm can well be told of at once") {
     CHECK(plan.steps.size() == 10);
 }
 
+TEST_CASE("jobs that can go nowhere keep no other from being looked at") {
+    Scene scene;
+    scene.west().accounts = {"lab"};
+    for (std::uint32_t id = 1; id <= 1001; ++id) {
+        Job& job = scene.job(id);
+        job.account = "physics";
+        job.priority = 5000;
+    }
+    scene.job(1002).priority = 1;
+    Plan plan = scene.cycle_twice();
+    CHECK(nominated(plan.ledger.overflow) == Names{"1002: west"});
+    CHECK(plan.overflow.not_looked_at == 0);
+    // Why they do not go is told all the same.
+    CHECK(place_of(plan, 1, "west").excluded == "account physics may not run there");
+    for (std::uint32_t id = 1; id <= 1001; ++id) scene.world.jobs.at(id).job.account = "lab";
+    CHECK(scene.decide().overflow.not_looked_at == 1);
+}
+
 TEST_CASE("no more jobs are nominated than a site may have") {
     Scene scene;
     for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);
@@ -270,6 +322,18 @@ TEST_CASE("no more jobs are nominated than a site may have") {
     CHECK(place_of(plan, 3, "west").excluded == "max_jobs is 2, and so many are there or may start there");
     CHECK(plan.overflow.sites.front().throttle.empty());
     CHECK(scene.cycle().steps.empty());
+}
+
+TEST_CASE("a job that has just started at a site counts before its gateway tells of it") {
+    Scene scene;
+    for (std::uint32_t id = 1; id <= 3; ++id) scene.job(id, 2);
+    scene.west().max_jobs = 2;
+    scene.cycle_twice();
+    REQUIRE(nominated(scene.memory()) == Names{"1: west", "2: west"});
+    scene.start(1, "w1");
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"1: west", "2: west"});
+    scene.start(2, "w1");
+    CHECK(nominated(scene.cycle().ledger.overflow) == Names{"1: west", "2: west"});
 }
 
 TEST_CASE("a site at which submissions fail, or jobs wait for long, gets one job at a time") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <catch2/catch.hpp>
+#include <utility>
 
 #include "tests/unit/overflow/scene.h"
 
@@ -41,7 +42,7 @@ TEST_CASE("what a run has used is paid for once, by vouchers first") {
     const std::int64_t today = scene.world.at.time_since_epoch() / 24h;
     CHECK(plan.ledger.overflow.spendings ==
           std::vector<Spending>{{"spill", "west", today, usd(1), hours(4)}});
-    CHECK(plan.ledger.overflow.settled == std::vector<Settled>{{"west", 1}});
+    CHECK(plan.ledger.overflow.settled == std::vector<Settled>{{"west", 1, "feed"}});
     CHECK(plan.overflow.sites.front().spent_today == usd(1));
     CHECK(plan.overflow.sites.front().work_this_month == hours(4));
     // The gateway tells of it until it hears that it is settled.
@@ -115,6 +116,26 @@ TEST_CASE("a job that ended unseen stays set aside until its gateway tells, or f
         scene.cycle();
         CHECK(scene.memory().nominations.empty());
     }
+}
+
+TEST_CASE("what is set aside stays so while a gateway has more ends to tell than it tells at once") {
+    Scene scene = with_run();
+    scene.world.end(1);
+    scene.finish(1, 1h);
+    const auto untold = std::exchange(scene.look().finished, {});
+    scene.look().more = true;
+    for (int round = 0; round < 3; ++round) {
+        scene.pass(10s);
+        scene.cycle();
+        CHECK(scene.memory().nominations.size() == 1);
+    }
+    scene.look().more = false;
+    scene.look().finished = untold;
+    scene.pass(10s);
+    scene.cycle();
+    CHECK(scene.memory().nominations.empty());
+    CHECK(scene.memory().spendings.front().budget == "spill");
+    CHECK(scene.memory().vouchers == std::vector<VoucherUse>{{"west", "gift", hours(2)}});
 }
 
 TEST_CASE("a nominated job that is cancelled while it waits frees what was set aside") {
@@ -194,6 +215,84 @@ TEST_CASE("what runs at a site and is not remembered is set aside again, and pai
     }
 }
 
+TEST_CASE("runs are numbered by their gateway's ledger: by another one they count anew, each once") {
+    Scene scene = with_run();
+    scene.memory().settled = {{"west", 1000, ""}};  // of before ledgers were told
+    scene.look().ledger = "old";
+    scene.look().finished.clear();
+    const auto tell = [&](std::uint64_t sequence, const std::string& ledger) {
+        RemoteRun run;
+        run.sequence = sequence;
+        run.job = JobId{50};
+        run.label = "50";
+        run.user = "alice";
+        run.stage = RunStage::kFinished;
+        run.started = scene.world.at;
+        run.ended = scene.world.at + 1h;
+        run.gpus = 2;
+        run.gpu_type = "a100";
+        scene.look().ledger = ledger;
+        scene.look().finished = {run};
+        scene.cycle();
+        GpuSeconds work;
+        for (const Spending& one : scene.memory().spendings) work += one.work;
+        return work;
+    };
+    CHECK(tell(1000, "old") == hours(0));
+    CHECK(tell(1001, "old") == hours(2));
+    // The site has another gateway now, whose numbers are smaller.
+    CHECK(tell(8, "new") == hours(4));
+    CHECK(tell(8, "new") == hours(4));
+    // And its first one again.
+    CHECK(tell(1001, "old") == hours(4));
+    CHECK(tell(1002, "old") == hours(6));
+    CHECK(scene.memory().settled == std::vector<Settled>{{"west", 8, "new"}, {"west", 1002, "old"}});
+}
+
+TEST_CASE("a second run under a nomination whose first is settled is set aside for, too") {
+    Scene scene = with_run();
+    scene.pass(1h);
+    scene.finish(1, 1h);
+    scene.cycle();
+    REQUIRE(scene.memory().nominations.front().settled);
+    CHECK(scene.decide().overflow.budgets.front().aside == usd(0));
+    // Requeued, and started there again, between two looks.
+    scene.requeue(1);
+    scene.start_at(1, "w1", RunStage::kRunning);
+    const Plan plan = scene.cycle();
+    REQUIRE(plan.ledger.overflow.nominations.size() == 1);
+    CHECK_FALSE(plan.ledger.overflow.nominations.front().settled);
+    CHECK(plan.overflow.budgets.front().aside == usd(4));
+    scene.pass(30min);
+    scene.finish(1, 30min);
+    scene.world.end(1);
+    CHECK(scene.cycle().ledger.overflow.nominations.empty());
+    CHECK(scene.decide().overflow.sites.front().spent_today == usd(2));
+}
+
+TEST_CASE("a run that got more GPUs than were reckoned with is set aside for in full") {
+    Scene scene;
+    scene.job(1);
+    scene.west().vouchers = {{"gift", hours(10), {}, {}, std::nullopt}};
+    scene.cycle_twice();
+    CHECK(scene.memory().nominations.front().gpus == 4);
+    SECTION("as its gateway tells") {
+        scene.start_at(1, "w1", RunStage::kRunning).gpus = 8;
+    }
+    SECTION("as Slurm tells, before its gateway does") {
+        scene.start(1, "w1");
+        scene.world.jobs.at(1).job.gpus = {8};
+    }
+    const Plan plan = scene.cycle();
+    REQUIRE(plan.ledger.overflow.nominations.size() == 1);
+    const Nomination& one = plan.ledger.overflow.nominations.front();
+    CHECK(one.gpus == 8);
+    CHECK(one.vouchers == std::vector<VoucherShare>{{"gift", hours(10)}});
+    CHECK(one.worst == usd(3));
+    CHECK(plan.overflow.budgets.front().aside == usd(3));
+    CHECK(scene.cycle().ledger.overflow == plan.ledger.overflow);
+}
+
 TEST_CASE("a run that never started costs nothing") {
     Scene scene = with_run();
     scene.finish(1, 0s);
@@ -208,7 +307,7 @@ TEST_CASE("how long a sent job has come is explained, and what its gateway says"
     scene.look().runs.front().said = "it has started at west";
     const Snapshot now = scene.snapshot();
     Plan plan = scene.decide();
-    CHECK(policies::explain_overflow(now, scene.policy, plan, *now.job({1})) ==
+    CHECK(policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({1})) ==
           Names{"Weir let it start at site west: " + scene.memory().nominations.front().why,
                 "it has been sent to site west, where it is job 345 of w-alice; it runs there",
                 "the site's gateway says: it has started at west"});
@@ -223,11 +322,32 @@ TEST_CASE("why a job is sent elsewhere or not is explained") {
     const Snapshot now = scene.snapshot();
     const Plan plan = scene.decide();
     const auto said = [&](std::uint32_t id) {
-        return policies::explain_overflow(now, scene.policy, plan, *now.job({id}));
+        return policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({id}));
     };
     CHECK(said(1) ==
           Names{"it is not sent elsewhere now: west is better for it, and must be so for another 5m"});
     CHECK(said(2) == Names{"it is not sent elsewhere: it asks for features of nodes here (--constraint)"});
     CHECK(said(3) ==
           Names{"it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)"});
+}
+
+TEST_CASE("a job whose comparison the plan does not report is explained as it would be compared") {
+    Scene scene;
+    for (std::uint32_t id = 1; id <= 250; ++id) scene.job(id, 8);
+    scene.cycle();
+    scene.pass(scene.rule().stay);
+    const Snapshot now = scene.snapshot();
+    const Plan plan = scene.decide();
+    REQUIRE(nominated(plan.ledger.overflow) == Names{"1: west", "2: west"});
+    REQUIRE(plan.overflow.comparisons.size() == 200);
+    const auto said = [&](std::uint32_t id) {
+        return policies::explain_overflow(now, scene.policy, scene.types, plan, *now.job({id}));
+    };
+    CHECK(said(250) ==
+          Names{"it is not sent elsewhere now: west: it is too large for what is free there now"});
+    CHECK(said(200) == said(250));
+    const auto table = policies::compared(now, scene.policy, scene.types, plan, *now.job({250}));
+    REQUIRE(table);
+    CHECK(table->places == comparison_of(plan, 200).places);
+    CHECK_FALSE(policies::compared(now, scene.policy, scene.types, plan, *now.job({9001})));
 }
