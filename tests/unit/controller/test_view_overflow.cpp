@@ -103,7 +103,8 @@ TEST_CASE("steps of overflow tell their site and the rule they belong to") {
     CHECK(told["kind"] == "nominate");
     CHECK(told["rule"] == "overflow");
     CHECK(told["overflow_rule"] == "spill");
-    CHECK(step_to_json({TakeBack{{8}, "8", "west", {}, {}, ""}, "", {}})["do"] == "keep job 8 from west");
+    CHECK(step_to_json({TakeBack{{8}, "8", "west", "gw_west", {}, {}, ""}, "", {}})["do"] ==
+          "keep job 8 from west");
     CHECK(step_to_json({ExtendLimit{{8}, "8", "west", 128min, ""}, "", {}})["do"] ==
           "set the time limit of job 8 to 2h8m");
 }

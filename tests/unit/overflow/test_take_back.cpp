@@ -23,6 +23,7 @@ TakeBack back(const std::string& told) {
     step.job = {1};
     step.label = "1";
     step.site = "west";
+    step.partition = "west";
     step.partitions = {"train"};
     step.told = "it may no longer start at site west: " + told;
     return step;
