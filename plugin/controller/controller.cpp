@@ -184,13 +184,14 @@ void Controller::cycle() {
 
     const auto start = Clock::now();
     const auto acts = [&](const auto& rule) { return policy_.acts(rule) && !ledger_.paused; };
-    view->plan = decide(view->snapshot, false);
+    Plan would_be = decide(view->snapshot, false);
     const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts) &&
                                  std::ranges::all_of(policy_.services, acts) &&
                                  std::ranges::all_of(policy_.overflow.rules, acts) &&
                                  (!policy_.consolidate || acts(*policy_.consolidate))
-                             ? view->plan
+                             ? would_be
                              : decide(view->snapshot, true);
+    view->plan = as_told(std::move(would_be), to_take);
     view->decide_time = Clock::now() - start;
     view->observe_time = observe_time_;
     view->cluster = session_.cluster();

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "plugin/controller/view.h"
+#include "tests/unit/overflow/scene.h"
 
 using namespace weir;
 using namespace weir::controller;
@@ -114,4 +115,27 @@ TEST_CASE("without sites there is nothing to tell") {
     view.policy.overflow.sites.clear();
     CHECK(sites_to_json(view, kAlice).contains("error"));
     CHECK(status_to_json(view, kAlice)["overflow"].is_null());
+}
+
+TEST_CASE("what is only advised is told as a step, and not as money set aside or a job that may start") {
+    test::Scene scene;
+    scene.job(1);
+    scene.rule().mode = policies::Mode::kAdvise;
+    scene.cycle();
+    scene.pass(scene.rule().stay);
+    const Plan carried_out = scene.decide();
+    scene.rule().mode = policies::Mode::kAct;
+    const Plan would_be = scene.decide();
+    REQUIRE(would_be.overflow.sites.front().nominated == 1);
+    REQUIRE(would_be.overflow.budgets.front().aside.value > 0);
+
+    const Plan told = as_told(would_be, carried_out);
+    CHECK(told.overflow.sites.front().nominated == 0);
+    CHECK(told.overflow.budgets.front().aside == Money{});
+    CHECK(told.steps == would_be.steps);
+    CHECK(told.overflow.comparisons == would_be.overflow.comparisons);
+    View view = view_with_site();
+    view.plan = told;
+    CHECK(sites_to_json(view, kBob)["sites"][0]["nominated"] == 0);
+    CHECK(status_to_json(view, kBob)["overflow"][0]["nominated"] == 0);
 }
