@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "plugin/actuate/nominated.h"
 #include "plugin/job_submit/token.h"
 #include "plugin/slurm/command.h"
 #include "plugin/slurm/query.h"
@@ -21,23 +22,6 @@ Result<std::optional<slurm::JobWhereabouts>> find_on(JobId job, const std::strin
     const auto nodes = slurm::expand_hosts(found->nodes);
     if (!found->running || std::ranges::find(nodes, node) == nodes.end()) return std::nullopt;
     return std::move(*found);
-}
-
-// Whether a job's partitions, with commas between, are those that a nomination counts on, with or without the
-// site's.
-bool as_expected(const std::string& partitions, const Nominate& step) {
-    std::vector<std::string> now;
-    for (std::size_t from = 0; from <= partitions.size();) {
-        const std::size_t end = std::min(partitions.find(',', from), partitions.size());
-        now.push_back(partitions.substr(from, end - from));
-        from = end + 1;
-    }
-    std::vector<std::string> wanted = step.partitions;
-    for (auto* list : {&now, &wanted}) {
-        std::erase(*list, step.partition);
-        std::ranges::sort(*list);
-    }
-    return now == wanted;
 }
 
 std::chrono::minutes minutes_of(Duration limit) {
@@ -188,14 +172,10 @@ class Taker {
     Result<void> operator()(const TakeBack& step) const {
         const auto job = slurm::find_task(step.job.value, step.label);
         if (!job) return tl::make_unexpected(job.error());
-        slurm::JobChange change;
-        if (job->pending) change.partitions = step.partitions;
-        if (job->pending && step.limit) change.time_limit = minutes_of(*step.limit);
-        std::string comment = job_submit::token::remove(job->admin_comment, job_submit::token::kSite);
-        if (!step.told.empty()) comment = job_submit::token::tell(comment, snapshot_.at, step.told);
-        if (comment != job->admin_comment) change.admin_comment = std::move(comment);
-        if (!job->pending && !job->running) return {};
-        return slurm::update_job(step.label, change);
+        // Slurm refuses the change of a job that starts between the two as a whole, for its partitions.
+        const auto change = taken_back(step, *job, snapshot_.at);
+        if (!change) return tl::make_unexpected(change.error());
+        return *change ? slurm::update_job(step.label, **change) : Result<void>{};
     }
 
     Result<void> operator()(const ExtendLimit& step) const {

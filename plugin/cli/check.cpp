@@ -33,6 +33,10 @@ bool CheckReport::has_errors() const {
     return count_of(*this, Severity::kError) > 0;
 }
 
+int count_rules(const config::Policy& policy) {
+    return static_cast<int>(policy.lend.size() + policy.idle.size() + policy.overflow.rules.size());
+}
+
 CheckReport check(const std::filesystem::path& file) {
     CheckReport report;
     report.file = file.string();
@@ -42,7 +46,7 @@ CheckReport check(const std::filesystem::path& file) {
             report.findings.push_back({Severity::kError, "", problem});
         return report;
     }
-    report.rules = static_cast<int>(policy->lend.size());
+    report.rules = count_rules(*policy);
     report.mode = policy->mode == policies::Mode::kAct ? "act" : "advise";
     report.findings = config::check_people(*policy);
     SlurmCheck slurm = check_against_slurm(*policy);

@@ -22,6 +22,9 @@ struct CheckReport {
     bool has_errors() const;
 };
 
+// Of lending, on idle GPUs and of overflow.
+int count_rules(const config::Policy& policy);
+
 // Reads the file and, where a Slurm answers, compares its names with it.
 CheckReport check(const std::filesystem::path& file);
 

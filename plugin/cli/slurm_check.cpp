@@ -83,14 +83,9 @@ void check_heartbeat(const std::string& state_directory, std::vector<Finding>& f
 
 void check_installation(const config::Policy& policy, const Controller& controller,
                         const slurm::Session& session, std::vector<Finding>& findings) {
-    const bool any_acts =
-        std::ranges::any_of(policy.lend, [&](const auto& rule) { return policy.acts(rule); });
-    if (!any_acts) return;
-    if (std::ranges::find(controller.job_submit_plugins, "weir") == controller.job_submit_plugins.end())
-        findings.push_back(
-            {Severity::kWarning, "",
-             "JobSubmitPlugins of slurm.conf does not name weir: a borrower's job uses lent nodes "
-             "only from weirctld's next cycle on, not from its submission"});
+    const auto acts = [&](const auto& rule) { return policy.acts(rule); };
+    if (!std::ranges::any_of(policy.lend, acts) && !std::ranges::any_of(policy.overflow.rules, acts)) return;
+    std::ranges::move(check_plugins(policy, controller.job_submit_plugins), std::back_inserter(findings));
     check_heartbeat(session.state_directory(), findings);
 }
 
@@ -142,6 +137,26 @@ SlurmCheck from_line(const std::string& line) {
 }
 
 }  // namespace
+
+std::vector<Finding> check_plugins(const config::Policy& policy,
+                                   const std::vector<std::string>& job_submit_plugins) {
+    if (std::ranges::find(job_submit_plugins, "weir") != job_submit_plugins.end()) return {};
+    const auto acts = [&](const auto& rule) { return policy.acts(rule); };
+    const std::string missing = "JobSubmitPlugins of slurm.conf does not name weir: ";
+    std::vector<Finding> findings;
+    if (std::ranges::any_of(policy.lend, acts))
+        findings.push_back({Severity::kWarning, "",
+                            missing +
+                                "a borrower's job uses lent nodes only from weirctld's next cycle on, not "
+                                "from its submission"});
+    if (std::ranges::any_of(policy.overflow.rules, acts))
+        findings.push_back({Severity::kWarning, "",
+                            missing +
+                                "nothing heeds --weir-overflow and what else users say of running elsewhere, "
+                                "and who names a gateway's partition is told so only when his job has "
+                                "failed there"});
+    return findings;
+}
 
 SlurmCheck check_against_slurm(const config::Policy& policy) {
     const auto answer = run_apart([&] { return to_line(ask_slurm(policy)); }, kPatience);

@@ -18,4 +18,8 @@ struct SlurmCheck {
 // waits for it no longer than a minute.
 SlurmCheck check_against_slurm(const config::Policy& policy);
 
+// What rules that act miss where slurm.conf does not name job_submit_weir among its plugins.
+std::vector<config::Finding> check_plugins(const config::Policy& policy,
+                                           const std::vector<std::string>& job_submit_plugins);
+
 }  // namespace weir::cli

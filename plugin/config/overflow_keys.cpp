@@ -87,7 +87,15 @@ OverflowRule read_overflow_rule(const Value& value) {
         {"default", [&](const Value& v) { read_default(v, rule); }},
         {"value_of_time",
          [&](const Value& v) { keep(v.as("an amount of money", read_money), rule.value_of_time); }},
-        {"budget", [&](const Value& v) { read_budget(v, rule); }},
+        {"budget",
+         [&](const Value& v) {
+             read_budget(v, rule);
+             // The usual name changes with the partitions, and nothing would be spent under the new one.
+             if (!value.has("name"))
+                 v.problem(
+                     "needs a name for its rule, by which it is remembered what was spent (as in "
+                     "name: spill)");
+         }},
         {"better", [&](const Value& v) { keep(v.as("a share", read_share), rule.better); }},
         {"stay", [&](const Value& v) { read_seconds(v, rule.stay); }},
         {"unknown_wait", [&](const Value& v) { read_seconds(v, rule.unknown_wait); }},

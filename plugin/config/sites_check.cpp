@@ -22,6 +22,7 @@ class SitesCheck {
         for (std::size_t i = 0; i < extras_.size(); ++i) {
             const Site& site = policy_.overflow.sites[i];
             check_gateway(site);
+            check_port(site, policy_.connections[i]);
             check_users(site, extras_[i].shared_accounts);
             check_secrets(site, policy_.connections[i]);
         }
@@ -51,6 +52,18 @@ class SitesCheck {
                  in_quotes(node) + " is a gateway node of site " + other->second + " too");
             return;
         }
+    }
+
+    // A gateway listens once for all its sites.
+    void check_port(const Site& site, const SiteConnection& connection) {
+        if (connection.host.empty()) return;
+        const auto [other, fresh] = ports_.try_emplace(connection.host, connection.port, site.name);
+        const auto& [port, first] = other->second;
+        if (fresh || port == connection.port) return;
+        tell(site, "gateway.port",
+             std::to_string(connection.port) + " is not the port of site " + first + " on " +
+                 connection.host + ", which is " + std::to_string(port) +
+                 ": one weir-gateway serves all sites of a host, so give them one port");
     }
 
     // Whoever shares an account there can read and cancel the other's jobs.
@@ -103,8 +116,9 @@ class SitesCheck {
     const Policy& policy_;
     const std::vector<SiteExtras>& extras_;
     Findings& findings_;
-    std::map<std::string, std::string> partitions_;                     // gateway partition → site
-    std::map<std::string, std::string> nodes_;                          // gateway node → site
+    std::map<std::string, std::string> partitions_;             // gateway partition → site
+    std::map<std::string, std::string> nodes_;                  // gateway node → site
+    std::map<std::string, std::pair<int, std::string>> ports_;  // gateway host → port and first site
     std::map<std::string, std::pair<std::string, std::string>> files_;  // file → site and account
 };
 

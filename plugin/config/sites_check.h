@@ -15,8 +15,9 @@ struct SiteExtras {
     std::string currency;          // of its prices; empty: not said
 };
 
-// Finds what no single key of the sites shows: two that share nodes or a partition, two accounts that share a
-// secret, two users that share an account. `extras` has an entry for each site.
+// Finds what no single key of the sites shows: two that share nodes or a partition, or a
+// gateway host and not its port; two accounts that share a secret, two users that share an account. `extras`
+// has an entry for each site.
 void check_sites(const Policy& policy, const std::vector<SiteExtras>& extras, Findings& findings);
 
 }  // namespace weir::config

@@ -184,13 +184,14 @@ void Controller::cycle() {
 
     const auto start = Clock::now();
     const auto acts = [&](const auto& rule) { return policy_.acts(rule) && !ledger_.paused; };
-    view->plan = decide(view->snapshot, false);
+    Plan would_be = decide(view->snapshot, false);
     const Plan to_take = std::ranges::all_of(policy_.lend, acts) && std::ranges::all_of(policy_.idle, acts) &&
                                  std::ranges::all_of(policy_.services, acts) &&
                                  std::ranges::all_of(policy_.overflow.rules, acts) &&
                                  (!policy_.consolidate || acts(*policy_.consolidate))
-                             ? view->plan
+                             ? would_be
                              : decide(view->snapshot, true);
+    view->plan = as_told(std::move(would_be), to_take);
     view->decide_time = Clock::now() - start;
     view->observe_time = observe_time_;
     view->cluster = session_.cluster();
@@ -198,8 +199,8 @@ void Controller::cycle() {
     view->cycle = ++cycles_;
     view->period = std::max<std::chrono::duration<double>>(policy_.cycle, kRestFactor * observe_time_);
     view->private_data = tables_.private_data();
-    write_heartbeat(view->snapshot, to_take);
     last_failures_ = std::exchange(failures_, {});
+    write_heartbeat(view->snapshot, to_take);
     follow_replicas(to_take);
     publish(to_take);
     metrics_.publish(to_take.services);
@@ -307,9 +308,18 @@ void Controller::write_heartbeat(const Snapshot& snapshot, const Plan& plan) {
     const auto valid_for = std::max<std::chrono::duration<double>>(
                                3 * std::chrono::duration<double>(policy_.cycle), std::chrono::seconds(15)) +
                            3 * kRestFactor * std::chrono::duration<double>(observe_time_);
-    const std::string text = heartbeat_text(snapshot, plan, policy_, std::chrono::ceil<Duration>(valid_for));
-    if (auto written = actuate::replace_file(files_.state / "heartbeat", text, false); !written)
-        spdlog::error("{}", written.error().message);
+    const std::string text =
+        heartbeat_text(snapshot, plan, policy_, std::chrono::ceil<Duration>(valid_for), uids_);
+    std::string problem = heartbeat_problem(text);
+    if (problem.empty()) {
+        auto written = actuate::replace_file(files_.state / "heartbeat", text, false);
+        if (written) return;
+        problem = written.error().message;
+    }
+    const std::string what = "write the heartbeat, without which job_submit_weir leaves jobs alone";
+    if (std::ranges::find(last_failures_, what, &Failure::what) == last_failures_.end())
+        spdlog::error("failed to {}: {}", what, problem);
+    note_failure(what, {}, std::move(problem));
 }
 
 void Controller::take_orders(Time at) {

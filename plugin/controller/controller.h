@@ -8,6 +8,7 @@
 #include "plugin/controller/journal.h"
 #include "plugin/controller/metrics.h"
 #include "plugin/controller/shared.h"
+#include "plugin/controller/uids.h"
 #include "plugin/observe/observe.h"
 #include "plugin/observe/services/watch.h"
 #include "plugin/observe/sites/watch.h"
@@ -58,6 +59,7 @@ class Controller {
     Journal journal_;
     slurm::Tables tables_;
     observe::Names names_;
+    Uids uids_;
     observe::Telemetry telemetry_;
     observe::ServiceWatch watch_;
     observe::SiteWatch sites_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/controller/heartbeat.h"
 
-#include <pwd.h>
-
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -38,26 +36,28 @@ std::vector<job_submit::Shape> shapes(const Snapshot& snapshot, const Reservatio
 }
 
 // Leaves both lists empty, "cannot be told", where they would let in more than Slurm does.
-void name_those_allowed(const policies::LendRule& rule, job_submit::Rule& entry) {
+void name_those_allowed(const policies::LendRule& rule, Uids& uids, Time at, job_submit::Rule& entry) {
     if (!rule.groups.empty()) return;
     for (const std::string& user : rule.users) {
-        const passwd* found = getpwnam(user.c_str());
-        if (found == nullptr) {
+        const auto uid = uids.of(user, at);
+        if (!uid) {
             entry.uids.clear();
             return;
         }
-        entry.uids.push_back(found->pw_uid);
+        entry.uids.push_back(*uid);
     }
     entry.accounts = rule.accounts;
 }
 
 // Sites and rules on overflow, those that only advise included: users may say what they wish all the same.
-void name_sites(const policies::OverflowPolicy& policy, job_submit::Heartbeat& heartbeat) {
+void name_sites(const policies::OverflowPolicy& policy, Uids& uids, Time at,
+                job_submit::Heartbeat& heartbeat) {
     heartbeat.sites.reserve(policy.sites.size());
     for (const policies::Site& site : policy.sites) {
         job_submit::SiteEntry entry{site.name, site.partition, {}};
         for (const auto& [user, account] : site.users)
-            if (const passwd* found = getpwnam(user.c_str())) entry.uids.push_back(found->pw_uid);
+            if (const auto uid = uids.of(user, at)) entry.uids.push_back(*uid);
+        std::ranges::sort(entry.uids);
         heartbeat.sites.push_back(std::move(entry));
     }
     heartbeat.overflow.reserve(policy.rules.size());
@@ -81,11 +81,11 @@ Reservation after(const Plan& plan, const Reservation& now) {
 }  // namespace
 
 std::string heartbeat_text(const Snapshot& snapshot, const Plan& plan, const config::Policy& policy,
-                           Duration valid_for) {
+                           Duration valid_for, Uids& uids) {
     job_submit::Heartbeat heartbeat;
     heartbeat.at = snapshot.at.time_since_epoch().count();
     heartbeat.valid_for = valid_for;
-    name_sites(policy.overflow, heartbeat);
+    name_sites(policy.overflow, uids, snapshot.at, heartbeat);
     for (const auto& rule : policy.lend) {
         const Reservation* reservation = snapshot.reservation(rule.reservation());
         if (!policy.acts(rule) || held_home(snapshot.ledger, rule.name) || reservation == nullptr) continue;
@@ -93,11 +93,17 @@ std::string heartbeat_text(const Snapshot& snapshot, const Plan& plan, const con
         entry.partition = rule.to;
         entry.reservation = reservation->name;
         entry.restricted = !rule.users.empty() || !rule.accounts.empty() || !rule.groups.empty();
-        name_those_allowed(rule, entry);
+        name_those_allowed(rule, uids, snapshot.at, entry);
         entry.shapes = shapes(snapshot, after(plan, *reservation));
         heartbeat.rules.push_back(std::move(entry));
     }
     return job_submit::to_text(heartbeat);
+}
+
+std::string heartbeat_problem(const std::string& text) {
+    if (text.size() <= job_submit::kMaxHeartbeatBytes) return {};
+    return "it would be " + std::to_string(text.size()) + " bytes, of which job_submit_weir reads at most " +
+           std::to_string(job_submit::kMaxHeartbeatBytes) + ": sites.*.users or lend.*.users name too many";
 }
 
 }  // namespace weir::controller

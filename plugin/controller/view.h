@@ -44,6 +44,10 @@ struct View {
     Time problem_since{};
 };
 
+// What is told of a cycle: the steps and comparisons that there would be, were everything to act, but sites
+// and budgets as they stand by the plan that is carried out.
+Plan as_told(Plan would_be, const Plan& carried_out);
+
 // Who asks: decides what he may see.
 struct Reader {
     std::uint32_t uid = 0;

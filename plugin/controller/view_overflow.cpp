@@ -129,6 +129,12 @@ json jobs_to_json(const View& view, const Reader& reader, std::size_t& hidden) {
 
 }  // namespace
 
+Plan as_told(Plan would_be, const Plan& carried_out) {
+    would_be.overflow.sites = carried_out.overflow.sites;
+    would_be.overflow.budgets = carried_out.overflow.budgets;
+    return would_be;
+}
+
 json comparisons_to_json(const View& view, const Reader& reader) {
     json list = json::array();
     for (const Comparison& one : view.plan.overflow.comparisons)

@@ -71,7 +71,7 @@ bool Mover::wanted(const Record& record, const Live& live) const {
         // again with its output emptied.
         // And what a submission that comes late would find says that it is not to run any more.
         return !quick_ && !live.clean && (live.seen_ended || record.given_up()) &&
-               !may_come_twice(record, now_in_seconds());
+               !may_yet_come(record, now_in_seconds());
     default:
         return false;
     }

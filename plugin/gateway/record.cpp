@@ -85,8 +85,12 @@ bool is_copy(const Record& record, const rest::Job& job) {
            (job.state != rest::State::kCancelled && job.ended && *job.ended >= record.run.submitted);
 }
 
-bool may_come_twice(const Record& record, Time now) {
+bool may_be_twice(const Record& record, Time now) {
     return record.doubted && record.attempted && now - *record.attempted < kDoubt;
+}
+
+bool may_yet_come(const Record& record, Time now) {
+    return record.doubted && record.attempted && now - *record.attempted < kMayArrive;
 }
 
 bool is_nonce(std::string_view text) {

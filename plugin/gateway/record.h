@@ -71,8 +71,11 @@ void name_copy(Record& record, const std::string& name);
 // Whether a job of this name at the site is the copy; by its prefix one that was taken back is not, nor one
 // that was over before its local job was submitted, or requeued.
 bool is_copy(const Record& record, const rest::Job& job);
-// Whether a submission by its name that was made before the one that is known may still arrive.
-bool may_come_twice(const Record& record, Time now);
+// So late a submission may come that was not answered: proxies wait so long.
+constexpr Duration kMayArrive{60};
+// Whether one by its name that was made before the one that is known may have come besides, or may yet come.
+bool may_be_twice(const Record& record, Time now);
+bool may_yet_come(const Record& record, Time now);
 std::string with_nonce(const std::string& prefix);
 // Whether it may be a nonce, or none: a relay may say anything, and names become paths.
 bool is_nonce(std::string_view text);

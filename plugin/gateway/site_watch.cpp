@@ -62,7 +62,7 @@ void SiteWorker::watch(const std::string& account, std::vector<Task>& tasks) {
         const auto state = std::ranges::find(*states, task->record.run.remote_id, &rest::JobState::id);
         const bool waiting = state != states->end() && state->state == rest::State::kPending;
         const bool as_known = state != states->end() && task->record.run.started &&
-                              !rest::ended(state->state) && !may_come_twice(task->record, now_in_seconds());
+                              !rest::ended(state->state) && !may_be_twice(task->record, now_in_seconds());
         if (waiting)
             waits(*task);
         else if (!as_known)

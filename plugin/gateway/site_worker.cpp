@@ -17,8 +17,6 @@ constexpr seconds kProbe{15};
 constexpr std::size_t kInARound = 100;  // copies
 constexpr seconds kLongestRest{30};     // after troubles in a row
 constexpr seconds kCancelAgain{10};
-constexpr seconds kMayArrive{
-    60};  // so late a submission may come that was not answered: proxies wait so long
 constexpr seconds kWriteAgain{2};  // what could not be written down
 
 milliseconds rest_after(int troubles) {

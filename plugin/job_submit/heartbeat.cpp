@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <map>
+#include <set>
 
 namespace weir::job_submit {
 namespace {
 
-constexpr std::string_view kHeader = "weir heartbeat 1";
+constexpr std::string_view kHeader = "weir heartbeat 2";
 constexpr std::string_view kEnd = "end";
 constexpr int kMaxCount = 1 << 24;  // of nodes, CPUs, GPUs: sums and products of sane numbers stay in 64 bits
 
@@ -51,13 +53,24 @@ bool fit(const std::string& name) {
 
 // Sites and rules on overflow stand before those on lending, whose words an older reader would else take
 // theirs for.
-void append_site(std::string& text, const SiteEntry& site) {
-    if (!fit(site.name) || !fit(site.gateway)) return;
-    text += "site " + site.name + "\ngateway " + site.gateway + "\n";
-    if (site.uids.empty()) return;
-    text += "site_uids";
-    for (const std::uint32_t uid : site.uids) text += " " + std::to_string(uid);
-    text += "\n";
+//
+// Each user stands there once, with all his sites, counted from 0: "site_users 0,2 1000 1001".
+void append_sites(std::string& text, const std::vector<SiteEntry>& sites) {
+    std::map<std::uint32_t, std::set<int>> sites_of;
+    int number = 0;
+    for (const SiteEntry& site : sites) {
+        if (!fit(site.name) || !fit(site.gateway)) continue;
+        text += "site " + site.name + "\ngateway " + site.gateway + "\n";
+        for (const std::uint32_t uid : site.uids) sites_of[uid].insert(number);
+        ++number;
+    }
+    std::map<std::set<int>, std::string> lines;
+    for (const auto& [uid, numbers] : sites_of) lines[numbers] += " " + std::to_string(uid);
+    for (const auto& [numbers, uids] : lines) {
+        std::string names;
+        for (const int one : numbers) names += (names.empty() ? "" : ",") + std::to_string(one);
+        text += "site_users " + names + uids + "\n";
+    }
 }
 
 void append_overflow(std::string& text, const OverflowEntry& rule) {
@@ -93,6 +106,21 @@ std::string_view take(std::string_view& text, char separator) {
 bool read_uids(std::string_view value, std::vector<std::uint32_t>& uids) {
     while (!value.empty()) {
         if (!read_number(take(value, ' '), uids.emplace_back())) return false;
+    }
+    return true;
+}
+
+bool read_site_users(std::string_view value, std::vector<SiteEntry>& sites) {
+    std::string_view numbers = take(value, ' ');
+    std::vector<std::uint32_t> uids;
+    if (!read_uids(value, uids)) return false;
+    std::size_t next = 0;  // ascending, so that no line stands for more than it holds
+    while (!numbers.empty()) {
+        std::size_t number = 0;
+        if (!read_number(take(numbers, ','), number) || number < next || number >= sites.size()) return false;
+        next = number + 1;
+        std::vector<std::uint32_t>& all = sites[number].uids;
+        all.insert(all.end(), uids.begin(), uids.end());
     }
     return true;
 }
@@ -144,7 +172,7 @@ bool read_elsewhere_line(std::string_view key, std::string_view value, Heartbeat
     } else if (!heartbeat.sites.empty()) {
         SiteEntry& site = heartbeat.sites.back();
         if (key == "gateway") site.gateway = value;
-        if (key == "site_uids") return read_uids(value, site.uids);
+        if (key == "site_users") return read_site_users(value, heartbeat.sites);
     }
     return true;
 }
@@ -175,7 +203,7 @@ std::string to_text(const Heartbeat& heartbeat) {
     std::string text(kHeader);
     text += "\nat " + std::to_string(heartbeat.at) + "\nvalid_for " +
             std::to_string(heartbeat.valid_for.count()) + "\n";
-    for (const SiteEntry& site : heartbeat.sites) append_site(text, site);
+    append_sites(text, heartbeat.sites);
     for (const OverflowEntry& rule : heartbeat.overflow) append_overflow(text, rule);
     for (const Rule& rule : heartbeat.rules) {
         if (writable(rule)) append_rule(text, rule);
@@ -202,6 +230,7 @@ std::optional<Heartbeat> parse(std::string_view text) {
     const bool placed = std::ranges::all_of(
         heartbeat.sites, [](const SiteEntry& site) { return !site.name.empty() && !site.gateway.empty(); });
     if (!ended || !whole || !placed) return std::nullopt;
+    for (SiteEntry& site : heartbeat.sites) std::ranges::sort(site.uids);
     return heartbeat;
 }
 

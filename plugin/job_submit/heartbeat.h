@@ -43,7 +43,7 @@ struct Rule {
 struct SiteEntry {
     std::string name;
     std::string gateway;
-    std::vector<std::uint32_t> uids;
+    std::vector<std::uint32_t> uids;  // ascending
 
     bool operator==(const SiteEntry&) const = default;
 };

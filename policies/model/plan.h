@@ -186,14 +186,17 @@ struct Nominate {
     bool operator==(const Nominate&) const = default;
 };
 
-// Takes a nomination back: the token, and of a pending job the site's partition, too.
+// Takes a nomination back: the token, and of a pending job the site's partition, too. A job that has started
+// there meanwhile is left as it is.
 struct TakeBack {
     JobId job;
     std::string label;
     std::string site;
-    std::vector<std::string> partitions;  // its whole list from now on
-    std::optional<Duration> limit;        // its time limit as it was; absent: it was not changed
-    std::string told;                     // empty: nothing new
+    std::string partition;  // the site's; empty: not known
+    std::vector<std::string>
+        partitions;                 // its whole list from now on, should it have no other but the site's
+    std::optional<Duration> limit;  // its time limit as it was; absent: it was not changed
+    std::string told;               // empty: nothing new
 
     bool operator==(const TakeBack&) const = default;
 };

@@ -123,6 +123,7 @@ void take_back(Work& work, const Nomination& nomination, const Job& job, const R
     step.job = nomination.job;
     step.label = nomination.label;
     step.site = nomination.site;
+    step.partition = nomination.partition;
     step.partitions = work.home_of(job);
     std::erase(step.partitions, nomination.partition);  // of a site that weir.yaml no longer has, too
     // While it waited for its own copy it had no partition but the site's.

@@ -75,7 +75,7 @@ class Slurm:
         os.rename(self.lab.path(name), self.state())
 
     def heartbeat(self, shapes=None, access=("restricted no",), age=0, valid_for=60):
-        lines = ["weir heartbeat 1", f"at {int(time.time() - age)}", f"valid_for {valid_for}", "rule",
+        lines = ["weir heartbeat 2", f"at {int(time.time() - age)}", f"valid_for {valid_for}", "rule",
                  "partition inference", f"reservation {RESERVATION}", *access,
                  *(f"shape {shape}" for shape in (SHAPES if shapes is None else shapes)), "end", ""]
         self.write("\n".join(lines), age)

@@ -65,7 +65,7 @@ def put_closed(slurm):
     pytest.param(lambda slurm: slurm.write(b""), id="empty"),
     pytest.param(lambda slurm: slurm.write(os.urandom(5000)), id="garbage"),
     pytest.param(lambda slurm: slurm.write(Path(slurm.state()).read_bytes()[:-4]), id="cut off"),
-    pytest.param(lambda slurm: slurm.write(b"weir heartbeat 2\nend\n"), id="of a later version"),
+    pytest.param(lambda slurm: slurm.write(b"weir heartbeat 3\nend\n"), id="of a later version"),
     pytest.param(lambda slurm: slurm.write(b"x" * 10_000_000), id="huge"),
     pytest.param(lambda slurm: slurm.write(Path(slurm.state()).read_bytes(), owner="bob"), id="another user's"),
     pytest.param(put_fifo, id="a FIFO"),

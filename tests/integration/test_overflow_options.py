@@ -50,8 +50,8 @@ class Sites(submissions.Slurm):
     def tell(self, age=0):
         alice, bob = (identity(name)[0] for name in ("alice", "bob"))
         self.write("\n".join([
-            "weir heartbeat 1", f"at {int(time.time() - age)}", "valid_for 60",
-            "site east", "gateway gw_east", f"site_uids {bob}", "site west", "gateway west", f"site_uids {alice}",
+            "weir heartbeat 2", f"at {int(time.time() - age)}", "valid_for 60",
+            "site east", "gateway gw_east", "site west", "gateway west", f"site_users 0 {bob}", f"site_users 1 {alice}",
             "overflow spill", "overflow_from train", "overflow none", "forbidden", "overflow_from secret", "end", ""]),
             age)
 
@@ -270,7 +270,7 @@ def test_the_example_says_what_it_may_cost_and_runs_at_home_as_ever(sites):
 def test_weirctld_tells_of_the_sites_in_its_policy(lab, build_dir):
     weir = answering(lab(layout=LAYOUT, weir=build_dir, policy=POLICY))
     heartbeat = weir.lab.read("state/slurmctld/weir/heartbeat")
-    assert f"site west\ngateway west\nsite_uids {identity('alice')[0]}\n" in heartbeat
+    assert f"site west\ngateway west\nsite_users 0 {identity('alice')[0]}\n" in heartbeat
     weir.run(["sbatch", "-H", "-ptrain", *EVERYTHING], user="alice", input="#!/bin/sh\ntrue\n")
     for argv, why in ((["-psecret", EVERYTHING[0]], "may not leave"), (["-pwest"], GATEWAY)):
         result = weir.run(["sbatch", *argv], user="alice", check=False, input="#!/bin/sh\ntrue\n")

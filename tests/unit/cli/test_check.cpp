@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "plugin/cli/apart.h"
+#include "plugin/cli/slurm_check.h"
 #include "tests/unit/cli/answers.h"
 
 using namespace weir::cli;
@@ -49,6 +50,33 @@ TEST_CASE("errors of the file stand as editors look for them", "[cli]") {
     CHECK(print_check(report, look(80)) ==
           "weir.yaml:1: mode: \"atc\" is not one of advise, act\n"
           "weir.yaml: 1 error\n");
+}
+
+TEST_CASE("a policy that acts and has no job_submit_weir is warned of what it misses", "[cli]") {
+    weir::config::Policy policy;
+    policy.overflow.rules.emplace_back().name = "spill";
+    CHECK(check_plugins(policy, {}).empty());
+    policy.mode = weir::policies::Mode::kAct;
+    CHECK(check_plugins(policy, {"lua", "weir"}).empty());
+    const auto of_overflow = check_plugins(policy, {"lua"});
+    REQUIRE(of_overflow.size() == 1);
+    CHECK(of_overflow[0].severity == Severity::kWarning);
+    CHECK(of_overflow[0].message.find("--weir-overflow") != std::string::npos);
+    policy.lend.emplace_back();
+    CHECK(check_plugins(policy, {}).size() == 2);
+    policy.overflow.rules[0].mode = weir::policies::Mode::kAdvise;
+    const auto of_lending = check_plugins(policy, {});
+    REQUIRE(of_lending.size() == 1);
+    CHECK(of_lending[0].message.find("lent nodes") != std::string::npos);
+}
+
+TEST_CASE("a check counts the rules of every kind", "[cli]") {
+    weir::config::Policy policy;
+    CHECK(count_rules(policy) == 0);
+    policy.lend.resize(1);
+    policy.idle.resize(2);
+    policy.overflow.rules.resize(1);
+    CHECK(count_rules(policy) == 4);
 }
 
 TEST_CASE("work apart hands back its text, or why there is none", "[cli]") {

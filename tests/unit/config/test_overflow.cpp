@@ -108,9 +108,12 @@ TEST_CASE("a bad value of an overflow rule is told with what would do", "[config
           Messages{"overflow[0].better: \"1\" is not a share (from 0 to below 1, as in 0.2)"});
     CHECK(of_rule("partitions: [p], better: 20%") ==
           Messages{"overflow[0].better: \"20%\" is not a share (from 0 to below 1, as in 0.2)"});
-    CHECK(of_rule("partitions: [p], budget: {per_day: 400, per_month: 12}") ==
+    CHECK(of_rule("name: a, partitions: [p], budget: {per_day: 400, per_month: 12}") ==
           Messages{"overflow[0].budget: has per_day, 400.00, above per_month, 12.00"});
-    CHECK(of_rule("partitions: [p], budget: 400") ==
+    CHECK(of_rule("partitions: [p], budget: {per_day: 400}") ==
+          Messages{"overflow[0].budget: needs a name for its rule, by which it is remembered what was spent "
+                   "(as in name: spill)"});
+    CHECK(of_rule("name: a, partitions: [p], budget: 400") ==
           Messages{"overflow[0].budget: must be a map of keys, not \"400\""});
     CHECK(
         of_rule("partitions: [p], value_of_time: 5m") ==

@@ -258,3 +258,17 @@ TEST_CASE("two sites share neither nodes nor partition nor a second currency", "
               "sites.west.price.currency: \"USD\" is not the currency of sites.east.price.currency, EUR: "
               "all amounts are in one"});
 }
+
+TEST_CASE("the sites of one gateway host have one port", "[config]") {
+    auto east = good_keys("east");
+    east["gateway"] = "{nodes: \"east-1\", partition: east, host: gw1, port: 9900}";
+    const std::string both = "sites:\n" + text_of(east, "east") + text_of(good_keys());
+    CHECK(errors(both) ==
+          Messages{"sites.west.gateway.port: 9812 is not the port of site east on gw1, which is 9900: one "
+                   "weir-gateway serves all sites of a host, so give them one port"});
+    const auto read = weir::config::parse(both);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().front().line == 10);  // that of west's gateway, which says no port
+    east["gateway"] = "{nodes: \"east-1\", partition: east, host: gw2, port: 9900}";
+    CHECK(errors("sites:\n" + text_of(east, "east") + text_of(good_keys())).empty());
+}

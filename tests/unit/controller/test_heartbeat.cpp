@@ -36,7 +36,8 @@ config::Policy acting() {
 }
 
 job_submit::Heartbeat heartbeat(const Snapshot& snapshot, const Plan& plan, const config::Policy& policy) {
-    const auto read = job_submit::parse(heartbeat_text(snapshot, plan, policy, Duration(30)));
+    Uids uids;
+    const auto read = job_submit::parse(heartbeat_text(snapshot, plan, policy, Duration(30), uids));
     REQUIRE(read);
     return *read;
 }
@@ -116,4 +117,23 @@ TEST_CASE("the heartbeat tells of sites, whose jobs may go there and by which ru
     CHECK(beat.overflow == std::vector<job_submit::OverflowEntry>{{"spill", false, {"train"}, {"west"}},
                                                                   {"secret", true, {"secret"}, {}}});
     CHECK(beat.rules.empty());
+}
+
+TEST_CASE("a heartbeat that names more users than fit is a problem, not silence", "[heartbeat]") {
+    config::Policy policy;
+    policies::Site& west = policy.overflow.sites.emplace_back();
+    west.name = west.partition = "west";
+    const auto text_for = [&](int users) {
+        west.users.clear();
+        for (int i = 0; i < users; ++i) west.users["user" + std::to_string(i)] = "w";
+        Uids uids([](const std::string& user) -> Result<std::optional<std::uint32_t>> {
+            return 1'000'000'000U + static_cast<std::uint32_t>(std::stoi(user.substr(4)));
+        });
+        return heartbeat_text(two_nodes(), {}, policy, Duration(30), uids);
+    };
+    CHECK(heartbeat_problem(text_for(1000)).empty());
+    const std::string problem = heartbeat_problem(text_for(50'000));
+    CHECK(problem.starts_with("it would be 5500"));
+    CHECK(problem.ends_with(
+        "job_submit_weir reads at most 524288: sites.*.users or lend.*.users name too many"));
 }

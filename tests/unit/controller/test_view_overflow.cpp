@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "plugin/controller/view.h"
+#include "tests/unit/overflow/scene.h"
 
 using namespace weir;
 using namespace weir::controller;
@@ -103,7 +104,8 @@ TEST_CASE("steps of overflow tell their site and the rule they belong to") {
     CHECK(told["kind"] == "nominate");
     CHECK(told["rule"] == "overflow");
     CHECK(told["overflow_rule"] == "spill");
-    CHECK(step_to_json({TakeBack{{8}, "8", "west", {}, {}, ""}, "", {}})["do"] == "keep job 8 from west");
+    CHECK(step_to_json({TakeBack{{8}, "8", "west", "gw_west", {}, {}, ""}, "", {}})["do"] ==
+          "keep job 8 from west");
     CHECK(step_to_json({ExtendLimit{{8}, "8", "west", 128min, ""}, "", {}})["do"] ==
           "set the time limit of job 8 to 2h8m");
 }
@@ -113,4 +115,27 @@ TEST_CASE("without sites there is nothing to tell") {
     view.policy.overflow.sites.clear();
     CHECK(sites_to_json(view, kAlice).contains("error"));
     CHECK(status_to_json(view, kAlice)["overflow"].is_null());
+}
+
+TEST_CASE("what is only advised is told as a step, and not as money set aside or a job that may start") {
+    test::Scene scene;
+    scene.job(1);
+    scene.rule().mode = policies::Mode::kAdvise;
+    scene.cycle();
+    scene.pass(scene.rule().stay);
+    const Plan carried_out = scene.decide();
+    scene.rule().mode = policies::Mode::kAct;
+    const Plan would_be = scene.decide();
+    REQUIRE(would_be.overflow.sites.front().nominated == 1);
+    REQUIRE(would_be.overflow.budgets.front().aside.value > 0);
+
+    const Plan told = as_told(would_be, carried_out);
+    CHECK(told.overflow.sites.front().nominated == 0);
+    CHECK(told.overflow.budgets.front().aside == Money{});
+    CHECK(told.steps == would_be.steps);
+    CHECK(told.overflow.comparisons == would_be.overflow.comparisons);
+    View view = view_with_site();
+    view.plan = told;
+    CHECK(sites_to_json(view, kBob)["sites"][0]["nominated"] == 0);
+    CHECK(status_to_json(view, kBob)["overflow"][0]["nominated"] == 0);
 }

@@ -13,7 +13,7 @@ Heartbeat example() {
     Heartbeat heartbeat;
     heartbeat.at = 1'700'000'000;
     heartbeat.valid_for = Duration(45);
-    heartbeat.sites = {{"west", "gw_west", {1000, 1001}}, {"east", "gw east", {}}};
+    heartbeat.sites = {{"west", "gw_west", {1000, 1001}}, {"east", "gw east", {1001, 2000}}};
     heartbeat.overflow = {{"spill", false, {"train", "batch"}, {"west"}},
                           {"never+here", true, {"secret"}, {}}};
     heartbeat.rules = {
@@ -35,14 +35,16 @@ Heartbeat example() {
 }
 
 constexpr std::string_view kExampleText =
-    "weir heartbeat 1\n"
+    "weir heartbeat 2\n"
     "at 1700000000\n"
     "valid_for 45\n"
     "site west\n"
     "gateway gw_west\n"
-    "site_uids 1000 1001\n"
     "site east\n"
     "gateway gw east\n"
+    "site_users 0 1000\n"
+    "site_users 0,1 1001\n"
+    "site_users 1 2000\n"
     "overflow spill\n"
     "overflow_from train\n"
     "overflow_from batch\n"
@@ -99,21 +101,24 @@ TEST_CASE("words of a later writer are passed over", "[job_submit][heartbeat]") 
 
 TEST_CASE("what is no heartbeat of this version is not read", "[job_submit][heartbeat]") {
     const auto text = GENERATE(
-        "", "\n", "end\n", "weir heartbeat 2\nend\n", "weir heartbeat 1\nat soon\nend\n",
-        "weir heartbeat 1\nvalid_for -5\nend\n", "weir heartbeat 1\nvalid_for 99999999999\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nend\n", "weir heartbeat 1\nrule\nreservation r\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nrestricted maybe\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nuids 1 x\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nuids -1\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 1 2 3 h100\nend\n",
-        "weir heartbeat 1\nrule\npartition p\nreservation r\nshape 99999999 2 3\nend\n",
-        "weir heartbeat 1\nrule\npartition p\tq\nreservation r\nend\n", "weir heartbeat 1\nend\nend\n",
-        "weir heartbeat 1\nsite west\nend\n", "weir heartbeat 1\nsite\ngateway g\nend\n",
-        "weir heartbeat 1\nsite west\ngateway g\nsite_uids -1\nend\n");
+        "", "\n", "end\n", "weir heartbeat 3\nend\n", "weir heartbeat 2\nat soon\nend\n",
+        "weir heartbeat 2\nvalid_for -5\nend\n", "weir heartbeat 2\nvalid_for 99999999999\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nend\n", "weir heartbeat 2\nrule\nreservation r\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nrestricted maybe\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nuids 1 x\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nuids -1\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nshape 1 2\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nshape 1 2 3 h100\nend\n",
+        "weir heartbeat 2\nrule\npartition p\nreservation r\nshape 99999999 2 3\nend\n",
+        "weir heartbeat 2\nrule\npartition p\tq\nreservation r\nend\n", "weir heartbeat 2\nend\nend\n",
+        "weir heartbeat 2\nsite west\nend\n", "weir heartbeat 2\nsite\ngateway g\nend\n",
+        "weir heartbeat 2\nsite west\ngateway g\nsite_users 0 -1\nend\n",
+        "weir heartbeat 2\nsite west\ngateway g\nsite_users 1 1000\nend\n",
+        "weir heartbeat 2\nsite west\ngateway g\nsite_users west 1000\nend\n",
+        "weir heartbeat 2\nsite west\ngateway g\nsite_users 0,0 1000\nend\n");
     CAPTURE(text);
     CHECK_FALSE(parse(text));
-    CHECK_FALSE(parse(std::string_view("weir heartbeat 1\nrule\npartition p\0q\nreservation r\nend\n", 54)));
+    CHECK_FALSE(parse(std::string_view("weir heartbeat 2\nrule\npartition p\0q\nreservation r\nend\n", 54)));
 }
 
 TEST_CASE("a rule whose names cannot be written is left out", "[job_submit][heartbeat]") {
@@ -151,4 +156,14 @@ TEST_CASE("reading survives any damage", "[job_submit][heartbeat]") {
             for (const Rule& rule : heartbeat->rules) (void)fits(rule, Request{});
         }
     }
+}
+
+TEST_CASE("a user stands in a heartbeat once, however many sites he may go to", "[job_submit][heartbeat]") {
+    Heartbeat heartbeat;
+    for (const char* name : {"a", "b", "c", "d"}) heartbeat.sites.push_back({name, name, {}});
+    for (std::uint32_t uid = 100'000; uid < 150'000; ++uid)
+        for (SiteEntry& site : heartbeat.sites) site.uids.push_back(uid);
+    const std::string text = to_text(heartbeat);
+    CHECK(text.size() < kMaxHeartbeatBytes);
+    CHECK(parse(text) == heartbeat);
 }

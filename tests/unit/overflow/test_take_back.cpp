@@ -23,6 +23,7 @@ TakeBack back(const std::string& told) {
     step.job = {1};
     step.label = "1";
     step.site = "west";
+    step.partition = "west";
     step.partitions = {"train"};
     step.told = "it may no longer start at site west: " + told;
     return step;
@@ -210,4 +211,30 @@ TEST_CASE("traces that nothing explains are taken out of jobs that wait") {
     CHECK(plan.steps ==
           std::vector<Step>{{back("Weir has not nominated it"), "Weir has not nominated it", {JobId{1}}}});
     CHECK(scene.cycle().steps.empty());
+}
+
+TEST_CASE("where every rule only advises, a list that somebody else wrote is left as it is") {
+    Scene scene;
+    scene.job(1);
+    scene.rule().mode = policies::Mode::kAdvise;
+    scene.world.jobs.at(1).partitions = {"train", "west"};
+    CHECK(scene.cycle().steps.empty());
+    SECTION("but a token of Weir's own is taken away, of the time when a rule acted") {
+        scene.world.jobs.at(1).job.nominated = "west";
+        CHECK(
+            scene.cycle().steps ==
+            std::vector<Step>{{back("Weir has not nominated it"), "Weir has not nominated it", {JobId{1}}}});
+        CHECK(scene.cycle().steps.empty());
+    }
+    SECTION("as where the rule that acts does not send jobs to that site") {
+        policies::OverflowRule other;
+        other.name = "other";
+        other.mode = policies::Mode::kAct;
+        other.partitions = {"batch"};
+        other.sites = {"north"};
+        scene.policy.rules.push_back(other);
+        CHECK(scene.cycle().steps.empty());
+        scene.policy.rules.back().sites = {"west"};
+        CHECK(scene.cycle().steps.size() == 1);
+    }
 }
