@@ -102,7 +102,7 @@ class Flight:
         for stage, job in self.jobs.items():
             self.home.wait(lambda job=job: sorted(copies(self.west, job).values()), 60, f"the copies of {stage}",
                            until=lambda seen, stage=stage: seen == states[stage])
-            self.home.wait(lambda job=job: left_at(self.west, job), 60, f"the site to be clean of {stage}",
+            self.home.wait(lambda job=job: left_at(self.west, job), 120, f"the site to be clean of {stage}",
                            until=lambda left: not left)
         self.home.wait(lambda: stages(self.home), 60, "the gateway to be done", until=lambda seen: not seen)
         folder = self.home.path("state/weir-gateway/jobs")

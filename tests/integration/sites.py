@@ -87,7 +87,7 @@ def came_whole(home, site, job, code, timeout=90, user="alice"):
     ran_once(site, job, user)
     home.wait(lambda: list(copies(site, job).values()), 30, f"one copy of job {job} that ended as it did",
               until=lambda seen: seen == [state], step=0.3)
-    home.wait(lambda: left_at(site, job, user), 60, f"{site.name} to be clean", until=lambda left: not left, step=0.3)
+    home.wait(lambda: left_at(site, job, user), 120, f"{site.name} to be clean", until=lambda left: not left, step=0.3)
 
 
 def big_file(home, name, mib, user="alice"):

@@ -175,7 +175,7 @@ def test_what_is_cancelled_while_its_site_has_a_fault_ends_there_afterwards(home
     home.wait(lambda: [list(copies(site, jobs[place]).values()) for place in CANCELLED], 60, "the copies to be gone",
               until=lambda seen: seen == [[], ["CANCELLED"]], step=0.3)
     for place in CANCELLED:
-        home.wait(lambda place=place: left_at(site, jobs[place]), 60, "the site to be clean",
+        home.wait(lambda place=place: left_at(site, jobs[place]), 120, "the site to be clean",
                   until=lambda left: not left, step=0.3)
 
 
