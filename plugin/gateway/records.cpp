@@ -22,7 +22,6 @@ using nlohmann::json;
 constexpr const char* kFinished = "finished.jsonl";
 constexpr const char* kBroken = "broken";
 constexpr const char* kBegun = "begun";
-constexpr std::size_t kKeptFinished = 100'000;  // in memory, the latest
 
 // When the file was first made, which this does if need be.
 Result<Time> time_noted(const fs::path& file) {
@@ -56,12 +55,12 @@ fs::path Records::file_of(std::uint32_t job) const {
     return folder_ / "jobs" / (std::to_string(job) + ".json");
 }
 
-Result<Records> Records::open(const fs::path& folder) {
+Result<Records> Records::open(const fs::path& folder, std::size_t kept) {
     std::error_code failed;
     const bool begins = fs::create_directories(folder / "jobs", failed);
     if (!failed && begins) fs::remove(folder / kBegun, failed);
     if (failed) return failure(folder.string() + ": " + failed.message());
-    Records records(folder);
+    Records records(folder, kept);
     auto begun = time_noted(folder / kBegun);
     if (!begun) return tl::make_unexpected(begun.error());
     records.begun_ = *begun;
@@ -134,13 +133,30 @@ Result<void> Records::read_finished() {
         last_sequence_ = std::max(last_sequence_, record->run.sequence);
         finished_.emplace_back(record->site, std::move(record->run));
     }
-    if (finished_.size() > kKeptFinished)
-        finished_.erase(finished_.begin(), finished_.end() - static_cast<std::ptrdiff_t>(kKeptFinished));
     // What comes next must not become a part of that line.
     if (cut_off)
         if (auto ended = append_line(folder_ / kFinished, "\n"); !ended) return ended;
     if (id_.empty()) name_it();
+    if (finished_.size() <= kept_) return {};
+    const std::size_t more = finished_.size() - kept_;
+    if (more > kept_ && !id_.empty())
+        if (auto dropped = drop_finished(more); !dropped) problems_.push_back(dropped.error().message);
+    finished_.erase(finished_.begin(), finished_.begin() + static_cast<std::ptrdiff_t>(more));
     return {};
+}
+
+// Takes the oldest ones out of the file, which else grows for ever: they were settled long ago.
+Result<void> Records::drop_finished(std::size_t most) {
+    std::string left = json{{"ledger", id_}, {"after", last_sequence_}}.dump() + '\n';
+    std::ifstream file(folder_ / kFinished);
+    for (std::string line; std::getline(file, line);) {
+        if (!read_record(json::parse(line, nullptr, false))) continue;
+        if (most > 0)
+            --most;
+        else
+            left += line + '\n';
+    }
+    return actuate::replace_file(folder_ / kFinished, left, true);
 }
 
 void Records::read_name(const json& line) {
@@ -199,7 +215,8 @@ Result<void> Records::finish(Record& record) {
     if (auto appended = append_line(folder_ / kFinished, text); !appended) return appended;
     last_sequence_ = done.run.sequence;
     finished_.emplace_back(done.site, done.run);
-    if (finished_.size() > kKeptFinished) finished_.erase(finished_.begin());
+    if (finished_.size() > 2 * kept_)
+        finished_.erase(finished_.begin(), finished_.begin() + static_cast<std::ptrdiff_t>(kept_));
     // Its line is there, whether or not its file can be replaced now: it gets no other.
     if (const auto known = records_.find(done.run.job.value); known != records_.end())
         known->second.run.sequence = done.run.sequence;

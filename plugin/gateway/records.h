@@ -17,7 +17,8 @@ class Records {
   public:
     // Reads what is there; creates the folder where it is missing. A copy's file that cannot be read is laid
     // aside, into the folder `broken`, and its job is doubted from then on.
-    static Result<Records> open(const std::filesystem::path& folder);
+    // Of those that ended the last `kept` are kept in memory, and up to twice as many on disk.
+    static Result<Records> open(const std::filesystem::path& folder, std::size_t kept = 50'000);
 
     // What was laid aside just now, a sentence each.
     const std::vector<std::string>& problems() const { return problems_; }
@@ -50,8 +51,9 @@ class Records {
     std::vector<std::pair<std::string, RemoteRun>> finished(std::uint64_t after, std::size_t limit) const;
 
   private:
-    explicit Records(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    Records(std::filesystem::path folder, std::size_t kept) : folder_(std::move(folder)), kept_(kept) {}
     Result<void> read_finished();
+    Result<void> drop_finished(std::size_t most);
     Result<void> lay_aside(const std::filesystem::path& file, const std::string& why);
     void catch_up();
     void name_it();
@@ -61,6 +63,7 @@ class Records {
     bool laid_aside(std::uint32_t job) const;
 
     std::filesystem::path folder_;
+    std::size_t kept_;
     Time begun_{};
     std::string id_;
     std::map<std::uint32_t, Record> records_;

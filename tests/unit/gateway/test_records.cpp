@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "plugin/gateway/records.h"
 
@@ -193,6 +195,32 @@ TEST_CASE("a ledger keeps the name that its numbers are known by, and has anothe
     // One of before it had a name gets one, and no run is numbered twice.
     std::ofstream(folder.path / "finished.jsonl").close();
     CHECK_FALSE(named().empty());
+}
+
+TEST_CASE("of those that ended long ago a ledger forgets the oldest, and counts on", "[gateway]") {
+    const Folder folder;
+    std::string id;
+    std::uint64_t last = 0;
+    for (std::uint32_t job = 1; job <= 8; ++job) {
+        auto records = Records::open(folder.path, 3);
+        REQUIRE(records);
+        id = id.empty() ? records->id() : id;
+        Record record = record_of(job);
+        record.arguments = {};
+        REQUIRE(records->finish(record));
+        CHECK(record.run.sequence > last);
+        last = record.run.sequence;
+        REQUIRE(records->forget(job));
+    }
+    std::ifstream file(folder.path / "finished.jsonl");
+    CHECK(std::count(std::istreambuf_iterator<char>(file), {}, '\n') <= 1 + 2 * 3);
+    const auto records = Records::open(folder.path, 3);
+    REQUIRE(records);
+    CHECK(records->problems().empty());
+    CHECK(records->id() == id);
+    const auto finished = records->finished(0, 10);
+    REQUIRE(finished.size() == 3);
+    CHECK(finished.back().second.sequence == last);
 }
 
 TEST_CASE("what cannot be read of a ledger is passed over or laid aside, the rest is read", "[gateway]") {
