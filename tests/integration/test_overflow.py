@@ -2,6 +2,7 @@
 """Overflow from end to end on real Slurm: weirctld nominates, Slurm starts, the gateway sends, weirctld settles."""
 
 import json
+import re
 
 import pytest
 
@@ -36,6 +37,13 @@ def full(home):
     home.wait_state(job, "CANCELLED", timeout=40)
 
 
+def series(home):
+    """{(metric, its labels' values in order): value} of sites and budgets, as Prometheus would scrape them."""
+    text = home.run("curl -sf http://127.0.0.1:9811/metrics").stdout
+    found = re.findall(r"^(weir_site_\w+|weir_overflow_budget){(.*)} (\S+)$", text, re.MULTILINE)
+    return {(name, *sorted(re.findall(r'"(.*?)"', labels))): float(value) for name, labels, value in found}
+
+
 def site_token(home, job):
     return "site=west@" in home.job(job).get("AdminComment", "")
 
@@ -58,6 +66,17 @@ def test_a_job_that_may_go_runs_at_the_site_and_is_paid_for(home, full):
     why = ask(home, "explain", str(stays))["jobs"][0]["why"]
     assert "it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)" in why
     home.run(["scancel", str(stays)])
+    shown = series(home)
+    assert {name for name, *_ in shown} == {
+        "weir_site_open", "weir_site_jobs", "weir_site_free_gpus", "weir_site_gpu_hour_price", "weir_site_spent",
+        "weir_site_voucher_gpu_hours", "weir_site_round_trip_seconds", "weir_site_typical_wait_seconds",
+        "weir_overflow_budget"}
+    assert shown["weir_site_open", "west"] == 1 and shown["weir_site_round_trip_seconds", "west"] > 0
+    assert shown["weir_site_gpu_hour_price", "a100", "west"] == pytest.approx(0.60)
+    assert shown["weir_site_jobs", "nominated", "west"] == 0 == shown["weir_overflow_budget", "aside", "spill"]
+    assert shown["weir_overflow_budget", "per_day", "spill"] == 5
+    used, left = (shown["weir_site_voucher_gpu_hours", "gift", state, "west"] for state in ("used", "left"))
+    assert 0 < used < 0.1 and used + left == pytest.approx(2)
 
 
 def test_tasks_of_an_array_go_one_by_one(home, full):
