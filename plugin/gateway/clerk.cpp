@@ -50,7 +50,7 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
                           std::string& user) const {
     const std::string which = "job " + std::to_string(job.id);
     if (job.state == LocalState::kGone || job.uid != guest.uid) return failure(which + " is not yours");
-    if (const auto why = unsendable(job, guest.luggage->environment); !why.empty())
+    if (const auto why = unsendable(job, *guest.luggage); !why.empty())
         return failure(which + " cannot be sent: " + why);
     for (const policies::Site& one : sites_) {
         const bool all = std::ranges::all_of(
