@@ -37,7 +37,6 @@ constexpr int kBadUse = 2;  // command line or weir.yaml
 constexpr int kLocked = 75;
 
 constexpr std::chrono::milliseconds kPause{100};  // between two rounds of a worker
-constexpr int kMovers = 3;                        // a site: one of them for output alone
 constexpr long kConnections = 16;                 // of readers of /sites
 
 struct Options {
