@@ -149,13 +149,13 @@ json to_json(const Record& record) {
                 {"stage_out", record.stage_out},
                 {"doubted", record.doubted},
                 {"kept", record.kept},
-                {"output_kept", record.output_kept},
-                {"left", record.left},
                 {"staged", record.staged},
                 {"fetched", record.fetched},
                 {"delivered", {record.delivered[0], record.delivered[1]}},
                 {"withdrawal", static_cast<int>(record.withdrawal)},
                 {"waiting_since", when(record.waiting_since)}};
+    if (record.output_kept) result["output_kept"] = true;
+    if (!record.left.empty()) result["left"] = record.left;
     if (record.outcome)
         result["outcome"] = {{"exit_code", record.outcome->exit_code}, {"signal", record.outcome->signal},
                              {"timed_out", record.outcome->timed_out}, {"requeue", record.outcome->requeue},

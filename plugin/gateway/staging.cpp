@@ -103,7 +103,11 @@ Result<bool> Mover::send_one(Task& task, Message& offer) {
     auto sent = sftp(task.record.run.remote_user)
                     .send(offer.files[0].get(), task.record.directory + "/" + name, resume,
                           offer.what.value("executable", false), told);
-    if (!sent) return tl::make_unexpected(sent.error());
+    if (!sent) {
+        // There may be holes in what came after the piece that was refused.
+        if (sent.error().code == net::kSftpFull) task.begun->erase(name);
+        return tl::make_unexpected(sent.error());
+    }
     moves(task);
     const auto took = std::chrono::duration<double>(Clock::now() - began).count();
     if (size > (1 << 20) && took > 0) {
