@@ -64,6 +64,7 @@ def test_a_file_that_changes_while_the_line_is_down_is_sent_anew(home, west):
     home.wait(lambda: there() > 1 << 20, 60, "it to be half there", step=0.002)
     west.link(False)
     assert there() < 40 << 20
+    home.wait(lambda: "weir: sending " in output(home, job), 90, "the gateway to have given up")
     big_file(home, "data/new", 40)
     west.link(True)
     let_go(west, job)
