@@ -10,6 +10,9 @@ namespace weir::config {
 
 // Where `text` stops being UTF-8; its size when all of it is.
 std::size_t utf8_prefix(std::string_view text);
+inline bool is_utf8(std::string_view text) {
+    return utf8_prefix(text) == text.size();
+}
 
 // The text in double quotes, fit for one line of a message: shortened, control characters and stray bytes as
 // \xNN.

@@ -18,6 +18,7 @@
 #include "plugin/gateway/local_job.h"
 #include "plugin/gateway/order.h"
 #include "plugin/gateway/records.h"
+#include "plugin/gateway/stream.h"
 
 namespace weir::gateway {
 
@@ -27,19 +28,22 @@ inline Time now_in_seconds() {
     return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
+// A relay says every 5 seconds that it is there: one that is stopped does not, and answers nothing.
+constexpr std::chrono::seconds kLongSilence{12};
+
 // What goes to a relay.
 struct Letter {
     nlohmann::json what;
     std::string bytes;
 };
 
-// How far one output file of a copy has come.
-struct Stream {
-    std::int64_t read = 0;     // bytes fetched from the site and handed to the relay
-    std::int64_t written = 0;  // of these, those that the relay has written
-    bool at_end = false;       // the copy has ended and there is no more
-    int quiet = 0;             // looks in a row that found nothing new
-    Clock::time_point next{};  // look
+// Of a file here, by which to tell whether it is still the same.
+struct FileState {
+    std::int64_t size = 0;
+    std::int64_t changed = 0;  // nanoseconds
+    std::uint64_t number = 0;  // inode
+
+    bool operator==(const FileState&) const = default;
 };
 
 // What is known of a copy only as long as this process lives.
@@ -63,9 +67,16 @@ struct Live {
     std::optional<Clock::time_point> missed;  // since when the site does not list it
     Clock::time_point next_ask{};             // the site is left alone with this copy until then
     Clock::time_point next_move{};            // files are left alone until then
-    bool moving = false;                      // a mover works on it
+    std::uint64_t moving = 0;                 // the task of the mover that works on it; 0: none
+    bool slowly = false;                      // that one is not for output alone
     std::set<std::string> brought;            // files that are back
+    // Files that are there or on their way, as they were; for the mover that works on it alone.
+    std::shared_ptr<std::map<std::string, FileState>> begun =
+        std::make_shared<std::map<std::string, FileState>>();
     std::set<std::string> told;  // troubles with its files that its user knows, without their figures
+
+    // Whether its relay is there and listens.
+    bool attached() const { return connection != 0 && Clock::now() - heard < kLongSilence; }
 };
 
 // A trouble that is met again and again while it lasts; once nobody meets it any more it is not told.

@@ -48,7 +48,8 @@ Result<void> Channel::send(const nlohmann::json& what, const std::string& bytes,
                            const std::vector<int>& files) {
     // Text of users may be no UTF-8: what is not is replaced, never thrown about.
     std::string packet = what.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n' + bytes;
-    if (packet.size() > kMostPacket || files.size() > kMostFiles) return failure("message is too long");
+    if (packet.size() > kMostPacket || files.size() > kMostFiles)
+        return failure("a message is longer than " + std::to_string(kMostPacket >> 10) + " KiB", EMSGSIZE);
     iovec part{packet.data(), packet.size()};
     msghdr message{};
     message.msg_iov = &part;

@@ -54,7 +54,8 @@ class Channel {
 
     int descriptor() const { return socket_.get(); }
 
-    // A failure with EAGAIN where the other end does not read; nothing was sent then.
+    // A failure with EAGAIN where the other end does not read, with EMSGSIZE where the message is longer than
+    // one may be; nothing was sent then.
     Result<void> send(const nlohmann::json& what, const std::string& bytes = {},
                       const std::vector<int>& files = {});
 

@@ -50,7 +50,7 @@ Result<void> Clerk::check(const Guest& guest, const LocalJob& job, const policie
                           std::string& user) const {
     const std::string which = "job " + std::to_string(job.id);
     if (job.state == LocalState::kGone || job.uid != guest.uid) return failure(which + " is not yours");
-    if (const auto why = unsendable(job, guest.luggage->environment); !why.empty())
+    if (const auto why = unsendable(job, *guest.luggage); !why.empty())
         return failure(which + " cannot be sent: " + why);
     for (const policies::Site& one : sites_) {
         const bool all = std::ranges::all_of(
@@ -122,6 +122,7 @@ bool Clerk::serve(const Guest& guest) {
 bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site& site,
                   const std::string& user) {
     const bool taken_up = goes_on(job, site.name);
+    std::vector<std::string> left;
     const std::scoped_lock hold(board_.lock());
     if (const Record* known = board_.records().find(job.id)) {
         if (taken_up) return attach(guest, job, *known);
@@ -130,6 +131,9 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
             withdraw(job.id, same_job(*known, job) ? Withdrawal::kRequeued : Withdrawal::kCancelled);
             return false;
         }
+        // A late submission of it is to find that it has run.
+        const bool litters = known->site == site.name && !may_come_twice(*known, now_in_seconds());
+        if (const Live& live = board_.live(job.id); litters && !live.clean) left = litter(*known, live.lost);
         if (!board_.records().forget(job.id)) return false;
         timing_out_.erase(job.id);
     }
@@ -163,6 +167,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
     record.arguments = words_at(guest.asks, "arguments");
     record.stage_in = words_at(guest.asks, "stage_in");
     record.stage_out = words_at(guest.asks, "stage_out");
+    record.left = std::move(left);
     record.staged = record.stage_in.empty();
     record.run.stage = sent_before ? RunStage::kSubmitting : RunStage::kStaging;
     const auto connection = std::ranges::find(connections_, site.name, &config::SiteConnection::site);
@@ -187,7 +192,7 @@ bool Clerk::attach(const Guest& guest, const LocalJob& job, Record record) {
         const std::int64_t at = again    ? number_at(guest.asks, "written", i)
                                 : append ? record.delivered[i]
                                          : 0;
-        live.streams[i] = Stream{at, at, false, 0, {}};
+        live.streams[i] = Stream{.read = at, .written = at};
     }
     if (record.ended() && record.withdrawal == Withdrawal::kNone && !again && !live.clean) {
         // It ended while no relay was there: what it said is brought once more.

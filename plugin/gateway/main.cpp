@@ -39,7 +39,6 @@ constexpr int kLocked = 75;
 
 constexpr std::chrono::milliseconds kPause{100};  // between two rounds of a worker, unless something changes
 constexpr std::chrono::milliseconds kGather{5};   // changes that come one after the other
-constexpr int kMovers = 3;                        // a site: one of them for output alone
 constexpr long kConnections = 16;                 // of readers of /sites
 
 struct Options {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "plugin/config/words.h"
 #include "plugin/job_submit/token.h"
 
 namespace weir::gateway {
@@ -21,10 +22,10 @@ std::string warning_to_steps(const LocalJob& job) {
 
 }  // namespace
 
-std::string unsendable(const LocalJob& job, const std::string& environment) {
+std::string unsendable(const LocalJob& job, const Luggage& luggage) {
     if (!job.batch) return "it is no batch job";
     if (!job.container.empty()) return "it runs in a container (--container)";
-    if (holds(environment, "SLURM_GET_USER_ENV=1"))
+    if (holds(luggage.environment, "SLURM_GET_USER_ENV=1"))
         return "its user's login shell is to run where it starts (--get-user-env, or an --export without "
                "ALL)";
     if (job.heterogeneous) return "it is a component of a heterogeneous job";
@@ -34,6 +35,11 @@ std::string unsendable(const LocalJob& job, const std::string& environment) {
         (std::ranges::adjacent_find(job.gpus, std::ranges::not_equal_to{}) != job.gpus.end() ||
          job.gpus.size() != static_cast<std::size_t>(job.node_count)))
         return "its GPUs are spread unevenly over its nodes";
+    // Sites are asked in JSON, which has no other text.
+    if (const auto valid = config::utf8_prefix(luggage.script); valid < luggage.script.size())
+        return "line " + std::to_string(1 + std::ranges::count(luggage.script.substr(0, valid), '\n')) +
+               " of its script is no UTF-8";
+    if (luggage.script.find('\0') != std::string::npos) return "its script holds a zero byte";
     return {};
 }
 

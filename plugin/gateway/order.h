@@ -18,7 +18,7 @@ struct Luggage {
 };
 
 // Why a job cannot be sent as it is; empty if it can.
-std::string unsendable(const LocalJob& job, const std::string& environment);
+std::string unsendable(const LocalJob& job, const Luggage& luggage);
 
 // The order by which the site's Slurm runs a copy: as many nodes, tasks, CPUs, GPUs and as much memory and
 // time as the local job has.

@@ -70,6 +70,16 @@ const char* stage_word(RunStage stage) {
     return "";
 }
 
+std::vector<std::string> litter(const Record& record, bool lost) {
+    std::vector<std::string> paths = record.left;
+    if (!record.run.asked && record.stage_in.empty()) return paths;
+    if (!record.kept) paths.push_back(record.directory);
+    if (lost || record.output_kept) return paths;
+    paths.push_back(record.output);
+    if (!record.errors.empty()) paths.push_back(record.errors);
+    return paths;
+}
+
 void name_copy(Record& record, const std::string& name) {
     record.name = name;
     record.directory = record.directory.substr(0, record.directory.rfind('/') + 1) + name;
@@ -148,6 +158,8 @@ json to_json(const Record& record) {
                 {"delivered", {record.delivered[0], record.delivered[1]}},
                 {"withdrawal", static_cast<int>(record.withdrawal)},
                 {"waiting_since", when(record.waiting_since)}};
+    if (record.output_kept) result["output_kept"] = true;
+    if (!record.left.empty()) result["left"] = record.left;
     if (record.outcome)
         result["outcome"] = {{"exit_code", record.outcome->exit_code}, {"signal", record.outcome->signal},
                              {"timed_out", record.outcome->timed_out}, {"requeue", record.outcome->requeue},
@@ -173,6 +185,8 @@ Result<Record> read_record(const json& from) {
         record.stage_out = from.at("stage_out").get<std::vector<std::string>>();
         record.doubted = from.at("doubted");
         record.kept = from.at("kept");
+        record.output_kept = from.value("output_kept", false);
+        record.left = from.value("left", std::vector<std::string>());
         record.staged = from.at("staged");
         record.fetched = from.at("fetched");
         record.delivered[0] = from.at("delivered").at(0);

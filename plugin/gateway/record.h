@@ -52,10 +52,12 @@ struct Record {
     std::vector<std::string> arguments;  // of the script
     std::vector<std::string> stage_in;
     std::vector<std::string> stage_out;
-    bool doubted = false;  // a submission by that name may be there beside the one that is known
-    bool kept = false;     // what has not come back is left at the site
-    bool staged = false;   // what goes there is there
-    bool fetched = false;  // what comes back is back
+    bool doubted = false;           // a submission by that name may be there beside the one that is known
+    bool kept = false;              // what has not come back is left at the site
+    bool output_kept = false;       // and so is its output
+    std::vector<std::string> left;  // of copies of this job before it, to be taken away too
+    bool staged = false;            // what goes there is there
+    bool fetched = false;           // what comes back is back
     std::int64_t delivered[2] = {0, 0};  // bytes of output and errors that the relay has written
     Withdrawal withdrawal = Withdrawal::kNone;
     std::optional<Outcome> outcome;
@@ -65,6 +67,10 @@ struct Record {
     // What it came to does not count: its local job, if it runs again, gets another copy.
     bool given_up() const { return withdrawal != Withdrawal::kNone || (outcome && outcome->requeue); }
 };
+
+// What a copy that is over, and those before it, may still have at the site and nobody needs. `lost`: its
+// output was not all written here.
+std::vector<std::string> litter(const Record& record, bool lost);
 
 // Gives the copy this name, and its files at the site theirs; they stay in the same folder.
 void name_copy(Record& record, const std::string& name);

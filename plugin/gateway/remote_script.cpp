@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "plugin/config/words.h"
+
 namespace weir::gateway {
 namespace {
 
@@ -65,8 +67,9 @@ Environment for_remote(const std::string& raw) {
         const auto equals = entry.find('=');
         if (equals == std::string_view::npos || equals == 0) continue;
         const std::string_view name = entry.substr(0, equals);
-        if (!speaks_of_here(name) && plain_name(name))
-            result.emplace(std::string(name), std::string(entry.substr(equals + 1)));
+        const std::string_view value = entry.substr(equals + 1);
+        if (!speaks_of_here(name) && plain_name(name) && config::is_utf8(value))
+            result.emplace(std::string(name), std::string(value));
     }
     return result;
 }
@@ -94,7 +97,7 @@ std::string to_text(const RemoteScript& script) {
     text += "cat >.weir-script <<'" + end + "' || full\n" + script.script;
     if (!script.script.ends_with('\n')) text += '\n';
     text += end + "\nchmod 700 .weir-script || full\n";
-    text += "USER=$(id -un) LOGNAME=$(id -un) SLURM_SUBMIT_DIR=$PWD\n";
+    text += "USER=$(id -un)\nLOGNAME=$USER SLURM_SUBMIT_DIR=$PWD\n";
     text += "eval \"HOME=~$USER\"\nexport USER LOGNAME HOME SLURM_SUBMIT_DIR\n";
     for (const auto& [name, value] : script.exported)
         text += "export " + name + "=" + shell_word(value) + "\n";

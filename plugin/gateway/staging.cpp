@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The files that a job names: those that go to the site before it runs there, and those that come back.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "plugin/config/words.h"
 #include "plugin/gateway/mover.h"
 
 namespace weir::gateway {
@@ -13,28 +16,42 @@ using std::chrono::seconds;
 
 constexpr seconds kAnswerPatience{60};  // for a relay, which may wait for a full disk
 constexpr seconds kSayEvery{10};
-constexpr int kDeepest = 64;  // folders in each other
+constexpr seconds kLookUp{1};
+constexpr int kDeepest = 64;   // folders in each other
+constexpr int kStrange = 101;  // Error::code: a name that cannot be told its relay, whatever else came
+constexpr int kMostSaid = 20;  // paths, to a user
+
+FileState state_of(int file) {
+    struct stat info {};
+    if (::fstat(file, &info) != 0) return {-1, 0, 0};
+    return {info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+}
 
 }  // namespace
 
-// Asks a copy's relay and waits for its answer.
-Result<Message> Mover::ask(Task& task, const nlohmann::json& question) {
+// Asks a copy's relay and waits for its answer. What it answers late to an earlier question is passed over,
+// and one that is stopped keeps nobody waiting: others' files want to move too.
+Result<Message> Mover::ask(Task& task, nlohmann::json question) {
     const std::uint32_t job = task.record.run.job.value;
+    static std::atomic<std::uint64_t> last = 0;
+    const std::uint64_t ticket = ++last;
+    question["ticket"] = ticket;
     std::unique_lock hold(board_.lock());
-    const std::uint64_t connection = board_.live(job).connection;
-    if (connection == 0) return failure("its relay is not there", net::kSftpLink);
+    const auto listens = [&] {
+        const Live* live = mine(task);
+        return live != nullptr && live->connection == task.connection && live->attached() && !stopping_;
+    };
+    if (!listens()) return failure("its relay is not there", kNoRelay);
     board_.answers()[job].clear();
-    board_.post(job, question);
+    board_.post(job, std::move(question));
     const auto deadline = Clock::now() + kAnswerPatience;
-    while (board_.answers()[job].empty()) {
-        if (stopping_ || board_.live(job).connection != connection)
-            return failure("its relay is gone", net::kSftpLink);
-        if (board_.answered().wait_until(hold, deadline) == std::cv_status::timeout)
-            return failure("its relay does not answer", net::kSftpLink);
+    while (listens() && Clock::now() < deadline) {
+        auto& answers = board_.answers()[job];  // looked up anew: the job may have been forgotten
+        for (; !answers.empty(); answers.pop_front())
+            if (answers.front().what.value("ticket", ticket) == ticket) return std::move(answers.front());
+        board_.answered().wait_for(hold, kLookUp);
     }
-    Message answer = std::move(board_.answers()[job].front());
-    board_.answers()[job].pop_front();
-    return answer;
+    return failure("its relay does not answer", kNoRelay);
 }
 
 // To be called as a file moves: tells its user now and then how far it is, and whether it is to go on.
@@ -56,10 +73,14 @@ std::function<bool(std::int64_t)> Mover::progress(const Task& task, const std::s
 Result<bool> Mover::send_one(Task& task, Message& offer) {
     if (offer.kind() == "in_end") {
         const std::scoped_lock hold(board_.lock());
+        const auto say = [&](const std::string& which) {
+            board_.post(task.record.run.job.value,
+                        {{"do", "say"}, {"text", which + " not sent: it leads elsewhere, or is no file"}});
+        };
         for (const auto& skipped : offer.what.value("skipped", std::vector<std::string>()))
-            board_.post(
-                task.record.run.job.value,
-                {{"do", "say"}, {"text", skipped + " is not sent: it leads elsewhere, or is no file"}});
+            say(skipped + " is");
+        if (const auto more = offer.what.value("more", 0); more > 0)
+            say("each of " + std::to_string(more) + " more is");
         return false;
     }
     const std::string name = offer.what.value("name", "");
@@ -68,10 +89,25 @@ Result<bool> Mover::send_one(Task& task, Message& offer) {
         return failure(name + ": no name in the copy's folder");
     const auto began = Clock::now();
     const auto size = offer.what.value("size", std::int64_t{0});
+    // Only what this copy began itself, and with the file as it still is, is gone on with.
+    const FileState state = state_of(offer.files[0].get());
+    const auto begun = task.begun->find(name);
+    const bool resume = begun != task.begun->end() && begun->second == state;
+    if (begun != task.begun->end() && !resume) task.begun->erase(begun);
+    bool noted = resume;
+    const auto told = [&, progress = progress(task, name, size, "sent")](std::int64_t moved) {
+        // Not before: what was there is cut off by now.
+        if (!std::exchange(noted, true)) task.begun->emplace(name, state);
+        return progress(moved);
+    };
     auto sent = sftp(task.record.run.remote_user)
-                    .send(offer.files[0].get(), task.record.directory + "/" + name, true,
-                          offer.what.value("executable", false), progress(task, name, size, "sent"));
-    if (!sent) return tl::make_unexpected(sent.error());
+                    .send(offer.files[0].get(), task.record.directory + "/" + name, resume,
+                          offer.what.value("executable", false), told);
+    if (!sent) {
+        // There may be holes in what came after the piece that was refused.
+        if (sent.error().code == net::kSftpFull) task.begun->erase(name);
+        return tl::make_unexpected(sent.error());
+    }
     moves(task);
     const auto took = std::chrono::duration<double>(Clock::now() - began).count();
     if (size > (1 << 20) && took > 0) {
@@ -120,7 +156,7 @@ Result<void> Mover::bring_file(Task& task, const std::string& name, const net::S
     if (!closed) return tl::make_unexpected(closed.error());
     if (closed->kind() != "closed") return refused(*closed, name + " cannot be finished");
     const std::scoped_lock hold(board_.lock());
-    board_.live(task.record.run.job.value).brought.insert(name);
+    if (Live* live = mine(task)) live->brought.insert(name);
     return {};
 }
 
@@ -128,14 +164,20 @@ Result<void> Mover::bring_tree(Task& task, const std::string& name, int depth) {
     if (depth > kDeepest) return failure(name + ": folders too deep in each other");
     auto entries = sftp(task.record.run.remote_user).list(task.record.directory + "/" + name);
     if (!entries) return tl::make_unexpected(entries.error());
+    Result<void> strange;
     for (const net::SftpEntry& entry : *entries) {
         const std::string inside = name + "/" + entry.name;
+        if (!config::is_utf8(inside)) {
+            strange = failure(config::in_quotes(inside) + ": its name is no UTF-8", kStrange);
+            continue;
+        }
         if (!stays_inside(inside) || entry.kind == net::SftpEntry::Kind::kOther) continue;
         auto done = entry.kind == net::SftpEntry::Kind::kFolder ? bring_tree(task, inside, depth + 1)
                                                                 : bring_file(task, inside, entry);
-        if (!done) return done;
+        if (!done && done.error().code != kStrange) return done;
+        if (!done) strange = done;
     }
-    return {};
+    return strange;
 }
 
 Result<void> Mover::bring_path(Task& task, const std::string& path) {
@@ -154,6 +196,10 @@ Result<void> Mover::bring_path(Task& task, const std::string& path) {
 
 void Mover::stage_out(Task& task) {
     std::string missing;
+    int count = 0;
+    const auto miss = [&](const std::string& what) {
+        if (++count <= kMostSaid) missing += (missing.empty() ? "" : "; ") + what;
+    };
     bool kept = false;
     for (std::string path : task.record.withdrawal == Withdrawal::kNone && task.attached
                                 ? task.record.stage_out
@@ -165,14 +211,24 @@ void Mover::stage_out(Task& task) {
         if (!done && done.error().code == net::kSftpStopped) return;
         if (!done && worth_trying_again(done.error())) return tell_trouble(task, done.error());
         if (done) continue;
-        missing += (missing.empty() ? "" : "; ") + done.error().message;
+        miss(done.error().message);
         kept = kept || done.error().code != net::kSftpNoFile;
     }
+    if (count > kMostSaid) missing += "; and " + std::to_string(count - kMostSaid) + " more";
     if (kept) missing += "; it is left at " + site_.site + " in " + task.record.directory;
+    const bool unread = task.streams[0].unread || task.streams[1].unread;
+    if (unread)
+        missing += (missing.empty() ? "" : "; ") +
+                   std::string("its output cannot be read there; it is left at ") + site_.site + " in " +
+                   (task.streams[0].unread ? task.record.output : task.record.errors);
     change(task, [&](Record& it) {
+        const Live* live = mine(task);
+        // A relay that came anew in between is to have all of it first.
+        if (live == nullptr || live->connection != task.connection) return;
         it.fetched = true;
-        it.run.brought = Bytes{board_.live(it.run.job.value).egress};
+        it.run.brought = Bytes{live->egress};
         it.kept = kept;
+        it.output_kept = unread;
         if (!missing.empty()) board_.say(it, missing);
     });
 }

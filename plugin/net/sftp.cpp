@@ -194,6 +194,7 @@ Result<std::string> Sftp::read(const std::string& path, std::int64_t offset, std
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &curl_->flow);
     auto done = perform("reading", path);
     if (!done && done.error().message.find("beyond file size") != std::string::npos) return std::string();
+    if (!done && done.error().code == kSftpOther) return failure(done.error().message, told_apart(path));
     if (!done) return tl::make_unexpected(done.error());
     return std::move(curl_->flow.text);
 }

@@ -63,8 +63,8 @@ class Sftp {
     // Up to `limit` bytes from `offset` on; fewer at the end of the file, none beyond it.
     Result<std::string> read(const std::string& path, std::int64_t offset, std::int64_t limit);
 
-    // Sends what `file` holds beyond what is there already, if the first `there` bytes are known to be right;
-    // else all of it. Folders on the way are made. `moved` is told how many bytes have arrived, and says
+    // Sends `file`; with `resume` only what it holds beyond the size of what is there, which must be its
+    // beginning. Folders on the way are made. `moved` is told how many bytes have arrived, and says
     // whether to go on.
     Result<void> send(int file, const std::string& path, bool resume, bool executable,
                       const std::function<bool(std::int64_t)>& moved);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "plugin/config/words.h"
+#include "plugin/spank/stage_names.h"
 #include "plugin/spank/values.h"
 
 namespace weir::spank {
@@ -50,6 +51,7 @@ Read<OverflowWish> read_wish(std::string_view word) {
 }
 
 std::string wrong_with_path(std::string_view path) {
+    if (!config::is_utf8(path)) return "is no UTF-8";
     if (path.empty()) return "names no file (as in data,models/base)";
     if (std::ranges::any_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
         return "holds a control character";
@@ -97,7 +99,10 @@ Read<std::chrono::milliseconds> read_latency(std::string_view text) {
 }
 
 Read<std::vector<std::string>> read_stage_in(std::string_view text) {
-    return read_paths(text, true);
+    auto paths = read_paths(text, true);
+    if (!paths) return paths;
+    if (const std::string what = clash(*paths); !what.empty()) return tl::unexpected(what);
+    return paths;
 }
 
 Read<std::vector<std::string>> read_stage_out(std::string_view text) {

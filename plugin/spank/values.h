@@ -37,7 +37,7 @@ Read<Money> read_max_cost(std::string_view text);
 Read<std::chrono::milliseconds> read_latency(std::string_view text);
 
 // Paths without `..`. Those to bring back are relative to the job's working directory, those to take along
-// may be absolute.
+// may be absolute, and do not meet at the site.
 Read<std::vector<std::string>> read_stage_in(std::string_view text);
 Read<std::vector<std::string>> read_stage_out(std::string_view text);
 

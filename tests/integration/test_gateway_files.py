@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from mirroring import copies, left_at, output
-from sites import TALK, big_file, came_whole, let_go, same, send, size_at, speaks, stage, told, with_sites
+from mirroring import copies, left_at, nominate, output, own
+from sites import (TALK, big_file, came_whole, let_go, over, same, send, size_at, speaks, stage, told, with_sites)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,91 @@ def test_files_that_were_cut_off_go_on_and_are_whole(home, west):
     came_whole(home, west, job, 0, timeout=120)
     assert same(home, "data/cut", "cut") and parts(home) == {}
     home.run("rm cut data/cut", user="alice")
+
+
+def test_a_file_that_changes_while_the_line_is_down_is_sent_anew(home, west):
+    big_file(home, "data/new", 40)
+    job = send(home, west, "--weir-stage-in=data/new", "--weir-stage-out=new", script=f"{TALK}mv data/new new")
+
+    def there():
+        return size_at(west, f"weir.*.{job}.*/data/new")
+
+    home.wait(lambda: there() > 1 << 20, 60, "it to be half there", step=0.002)
+    west.link(False)
+    assert there() < 40 << 20
+    home.wait(lambda: "weir: sending " in output(home, job), 90, "the gateway to have given up")
+    big_file(home, "data/new", 40)
+    west.link(True)
+    let_go(west, job)
+    came_whole(home, west, job, 0, timeout=120)
+    assert same(home, "data/new", "new")
+    home.run("rm new data/new", user="alice")
+
+
+def test_files_that_would_meet_at_the_site_are_refused(home, west):
+    home.run("mkdir -p x y && echo one >x/data && echo two >y/data", user="alice")
+    folder = home.run("pwd", user="alice").stdout.strip()
+    refused = home.run(["sbatch", "--weir-overflow=allow", f"--weir-stage-in={folder}/x/data,{folder}/y/data", "--wrap=true"],
+                       user="alice", check=False)
+    assert refused.returncode != 0 and "would be the same at the site as" in refused.stderr, refused
+
+
+def test_output_that_cannot_be_read_keeps_no_job_and_is_left_at_the_site(home, west):
+    script = f"""{TALK}
+folder=${{PWD##*/}}
+cd .. && mv $folder.out $folder.moved && mkdir $folder.out
+exit 6"""
+    job = send(home, west, script=script)
+    speaks(home, west, job)
+    let_go(west, job)
+    assert over(home, job) == ("FAILED", "6:0")
+    text = output(home, job)
+    assert "its output cannot be read there; it is left at west in /scratch/w-alice/weir." in text
+    home.wait(lambda: sorted(name.rsplit(".", 1)[1] for name in left_at(west, job)), 60, "the rest to be cleaned away",
+              until=lambda left: left == ["moved", "out"])
+    quiet = output(home, job)
+    assert quiet.count("weir: reading ") <= 2, quiet
+
+
+def test_a_thousand_links_that_lead_elsewhere_keep_no_job(home, west):
+    home.run("mkdir -p links && cd links && echo yes >file && for i in $(seq 1 3000); do ln -s /etc/passwd "
+             "a-link-with-a-name-that-is-long-enough-to-fill-a-packet-in-the-end-$i; done", user="alice")
+    job = send(home, west, "--weir-stage-in=links", script="ls links; exit 5")
+    assert over(home, job) == ("FAILED", "5:0")
+    text = output(home, job)
+    assert own(text) == ["file"] and "each of 2980 more is not sent" in text
+    assert text.count(" is not sent: ") == 21
+
+
+def test_what_the_gateway_cannot_be_told_is_refused_and_not_tried_for_ever(home, west):
+    home.run(r"printf '#!/bin/sh\ntouch ran-here\n' >plain.sh; printf '#!/bin/sh\necho caf\351\n' >latin.sh", user="alice")
+
+    def submit(script, *arguments):
+        job = int(home.run(["sbatch", "--parsable", "--hold", "--time=5", "--partition=train", script, *arguments],
+                           user="alice").stdout)
+        nominate(home, job)
+        return job
+
+    for job, why in ((submit("plain.sh", "x" * 100000, "y" * 50000),
+                      "its arguments and paths are too long (a message is longer than 128 KiB)"),
+                     (submit("latin.sh"), "cannot be sent: line 2 of its script is no UTF-8")):
+        assert over(home, job) == ("FAILED", "1:0")
+        assert why in output(home, job)
+
+
+def test_one_users_stopped_relays_keep_nobody_elses_files(home, west):
+    big_file(home, "theirs", 1, user="bob")
+    jobs = [send(home, west, f"--weir-stage-out=mine{number}", script=f"{TALK}echo result >mine{number}")
+            for number in range(2)]
+    for job in jobs:
+        speaks(home, west, job)
+        home.run(["scancel", "-b", "-s", "STOP", str(job)], user="alice")
+        let_go(west, job)
+    other = send(home, west, "--weir-stage-in=theirs", script="exit 7", user="bob")
+    assert over(home, other, 45) == ("FAILED", "7:0")
+    for job in jobs:
+        home.run(["scancel", "-b", "-s", "CONT", str(job)], user="alice")
+        assert over(home, job) == ("COMPLETED", "0:0")
 
 
 def test_what_one_job_left_half_done_is_not_gone_on_with_by_another(home, west):

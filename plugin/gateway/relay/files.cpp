@@ -13,10 +13,15 @@
 #include <memory>
 #include <system_error>
 
+#include "plugin/config/words.h"
+#include "plugin/spank/stage_names.h"
+
 namespace weir::gateway {
 namespace {
 
 constexpr std::size_t kMostPending = 1'000'000;
+constexpr std::size_t kMostSkipped = 20;    // that are named
+constexpr std::size_t kLongestSaid = 1000;  // bytes of a path
 
 tl::unexpected<Error> file_failure(const std::string& path) {
     const int code = errno;
@@ -50,21 +55,24 @@ std::vector<std::string> names_in(int folder) {
     return names;
 }
 
-std::string last_part(std::string path) {
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    return path.substr(path.rfind('/') + 1);
-}
-
 }  // namespace
 
+void StageIn::skip(const std::string& path) {
+    if (skipped_.size() < kMostSkipped)
+        skipped_.push_back(path.substr(0, kLongestSaid));
+    else
+        ++more_skipped_;
+}
+
 Result<std::optional<Outgoing>> StageIn::visit(const Pending& entry) {
+    if (!config::is_utf8(entry.name)) return failure(entry.name + ": its name is no UTF-8");
     Descriptor opened = entry.path.empty()
                             ? Descriptor(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0))
                             : open_below(root_.get(), entry.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!opened) {
         if (errno != EXDEV && errno != ELOOP && errno != ENXIO)
             return file_failure(root_path_ + "/" + entry.path);
-        skipped_.push_back(root_path_ + "/" + entry.path);
+        skip(root_path_ + "/" + entry.path);
         return std::nullopt;
     }
     struct stat info {};
@@ -72,7 +80,7 @@ Result<std::optional<Outgoing>> StageIn::visit(const Pending& entry) {
     if (S_ISREG(info.st_mode))
         return Outgoing{entry.name, std::move(opened), info.st_size, (info.st_mode & S_IXUSR) != 0};
     if (!S_ISDIR(info.st_mode) || pending_.size() > kMostPending) {
-        skipped_.push_back(entry.name);
+        skip(entry.name);
         return std::nullopt;
     }
     auto names = names_in(opened.get());
@@ -82,17 +90,15 @@ Result<std::optional<Outgoing>> StageIn::visit(const Pending& entry) {
     return std::nullopt;
 }
 
-Result<std::optional<Outgoing>> StageIn::next() {
+Result<std::optional<Outgoing>> StageIn::next(const std::function<void()>& meanwhile) {
     while (true) {
+        meanwhile();
         if (pending_.empty()) {
             if (next_path_ == paths_.size()) return std::nullopt;
             root_path_ = paths_[next_path_++];
             root_ = Descriptor(::open(root_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
             if (!root_) return file_failure(root_path_);
-            std::string name = root_path_.starts_with('/') ? last_part(root_path_) : root_path_;
-            while (name.starts_with("./")) name.erase(0, 2);
-            while (name.size() > 1 && name.ends_with('/')) name.pop_back();
-            pending_.push_back({"", name});
+            pending_.push_back({"", spank::name_there(root_path_)});
         }
         const Pending entry = std::move(pending_.back());
         pending_.pop_back();

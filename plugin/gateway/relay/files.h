@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,20 @@ struct Outgoing {
 };
 
 // Files that a job stages in, one after the other, opened with the rights of this process. In folders nothing
-// is followed that leads out of them: links that do, and what is no file, are passed over and named in
-// `skipped`.
+// is followed that leads out of them: links that do, and what is no file, are passed over and counted; the
+// first of them are named in `skipped`.
 class StageIn {
   public:
     // Paths are absolute, or relative to the working directory. The last part of each is its name in the
     // copy's folder; a relative one keeps its path.
     explicit StageIn(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
-    // The next file; absent at the end. A failure names the path.
-    Result<std::optional<Outgoing>> next();
+    // The next file; absent at the end. A failure names the path, which may have a name that is no UTF-8:
+    // those are not sent under another.
+    // Large folders take long: `meanwhile` is called now and then.
+    Result<std::optional<Outgoing>> next(const std::function<void()>& meanwhile = [] {});
     const std::vector<std::string>& skipped() const { return skipped_; }
+    std::int64_t more_skipped() const { return more_skipped_; }
 
   private:
     struct Pending {
@@ -37,6 +41,7 @@ class StageIn {
         std::string name;
     };
     Result<std::optional<Outgoing>> visit(const Pending& entry);
+    void skip(const std::string& path);
 
     std::vector<std::string> paths_;
     std::size_t next_path_ = 0;
@@ -44,6 +49,7 @@ class StageIn {
     std::string root_path_;
     std::vector<Pending> pending_;
     std::vector<std::string> skipped_;
+    std::int64_t more_skipped_ = 0;
 };
 
 // A file that comes back: written beside its place and moved there once it is whole. What a run that was cut

@@ -21,9 +21,12 @@
 #include <set>
 #include <system_error>
 
+#include "plugin/config/words.h"
 #include "plugin/gateway/channel.h"
 #include "plugin/gateway/relay/files.h"
 #include "plugin/gateway/relay/output.h"
+#include "plugin/gateway/relay/variables.h"
+#include "plugin/spank/stage_names.h"
 
 namespace {
 
@@ -59,28 +62,6 @@ std::string contents_of(int file) {
     return text;
 }
 
-// The value of a variable in a block of NAME=VALUE, each ended by a zero byte.
-std::string variable(const std::string& block, const std::string& name) {
-    const std::string wanted = name + "=";
-    for (std::size_t at = 0; at < block.size();) {
-        const auto end = std::min(block.find('\0', at), block.size());
-        if (block.compare(at, wanted.size(), wanted) == 0)
-            return block.substr(at + wanted.size(), end - at - wanted.size());
-        at = end + 1;
-    }
-    return {};
-}
-
-std::vector<std::string> comma_list(const std::string& text) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at < text.size();) {
-        const auto end = std::min(text.find(',', at), text.size());
-        if (end > at) parts.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return parts;
-}
-
 bool same_file(int one, int other) {
     struct stat first {};
     struct stat second {};
@@ -93,6 +74,7 @@ class Relay {
     explicit Relay(Options options) : options_(std::move(options)) {
         block_ = contents_of(options_.environment);
         stage_in_ = comma_list(variable(block_, "SLURM_WEIR_STAGE_IN"));
+        stage_out_ = comma_list(variable(block_, "SLURM_WEIR_STAGE_OUT"));
         // Slurm has emptied the file by now, unless output is appended to what an earlier run of the job
         // left.
         struct stat info {};
@@ -102,6 +84,7 @@ class Relay {
     int run(int signals);
 
   private:
+    std::string unsendable() const;
     bool connect();
     bool take(const Message& message);
     void take_output(const Message& message);
@@ -110,14 +93,17 @@ class Relay {
     void offer_next();
     void create(const Message& message);
     void close_file();
+    void say_alive();
     void pass_on(int signal);
     std::chrono::milliseconds rest() const;
     void lost(const std::string& why);
     bool answer(const json& what, const std::vector<int>& files = {});
+    void reply(json what, const std::vector<int>& files = {});
 
     Options options_;
     std::string block_;
     std::vector<std::string> stage_in_;
+    std::vector<std::string> stage_out_;
     bool append_ = false;
     std::optional<Channel> channel_;
     Clock::time_point next_try_{};
@@ -129,6 +115,7 @@ class Relay {
     std::set<int> unsent_;  // signals
     std::optional<StageIn> walk_;
     std::optional<Incoming> incoming_;
+    std::uint64_t ticket_ = 0;  // of the question that was asked last
     std::optional<int> exit_;
     int end_signal_ = 0;
 
@@ -148,11 +135,33 @@ void Relay::lost(const std::string& why) {
 
 bool Relay::answer(const json& what, const std::vector<int>& files) {
     if (!channel_) return false;
-    if (auto sent = channel_->send(what, {}, files); !sent) {
+    auto sent = channel_->send(what, {}, files);
+    if (sent) return true;
+    if (sent.error().code != EMSGSIZE) {
         lost(sent.error().message);
         return false;
     }
-    return true;
+    // It would be as long the next time.
+    say("this job cannot be sent: its arguments and paths are too long (" + sent.error().message + ")");
+    exit_ = 1;
+    return false;
+}
+
+// To the question that was asked last.
+void Relay::reply(json what, const std::vector<int>& files) {
+    what["ticket"] = ticket_;
+    answer(what, files);
+}
+
+// Why the gateway cannot be told what the job is; empty if it can.
+std::string Relay::unsendable() const {
+    const auto strange = [](const std::string& text) { return !config::is_utf8(text); };
+    if (std::any_of(options_.script.begin() + 1, options_.script.end(), strange))
+        return "an argument of its script is no UTF-8";
+    for (const auto* paths : {&stage_in_, &stage_out_})
+        if (const auto found = std::ranges::find_if(*paths, strange); found != paths->end())
+            return config::in_quotes(*found) + " is no UTF-8";
+    return spank::clash(stage_in_);
 }
 
 bool Relay::connect() {
@@ -181,7 +190,7 @@ bool Relay::connect() {
          {"name", name_},
          {"written", {outputs_[0].written(), outputs_[1].written()}},
          {"stage_in", stage_in_},
-         {"stage_out", comma_list(variable(block_, "SLURM_WEIR_STAGE_OUT"))},
+         {"stage_out", stage_out_},
          {"signals", std::vector<int>(unsent_.begin(), unsent_.end())}},
         {script.get(), options_.environment});
 }
@@ -220,17 +229,17 @@ void Relay::end(const Message& message) {
 }
 
 void Relay::offer_next() {
-    auto next = walk_->next();
+    auto next = walk_->next([this] { say_alive(); });
     if (!next) {
-        answer({{"do", "in_error"}, {"text", next.error().message}});
+        reply({{"do", "in_error"}, {"text", next.error().message}});
     } else if (!*next) {
-        answer({{"do", "in_end"}, {"skipped", walk_->skipped()}});
+        reply({{"do", "in_end"}, {"skipped", walk_->skipped()}, {"more", walk_->more_skipped()}});
     } else {
-        answer({{"do", "in"},
-                {"name", (*next)->name},
-                {"size", (*next)->size},
-                {"executable", (*next)->executable}},
-               {(*next)->file.get()});
+        reply({{"do", "in"},
+               {"name", (*next)->name},
+               {"size", (*next)->size},
+               {"executable", (*next)->executable}},
+              {(*next)->file.get()});
     }
 }
 
@@ -238,28 +247,29 @@ void Relay::create(const Message& message) {
     auto made = Incoming::create(message.what.value("name", ""), name_.substr(name_.rfind('.') + 1),
                                  message.what.value("executable", false));
     if (!made) {
-        answer({{"do", "out_error"}, {"text", made.error().message}, {"full", is_full(made.error().code)}});
+        reply({{"do", "out_error"}, {"text", made.error().message}, {"full", is_full(made.error().code)}});
         return;
     }
     incoming_.emplace(std::move(*made));
     const auto have = incoming_->size();
-    answer({{"do", "created"}, {"have", have ? *have : 0}}, {incoming_->file()});
+    reply({{"do", "created"}, {"have", have ? *have : 0}}, {incoming_->file()});
 }
 
 void Relay::close_file() {
     Result<void> finished = incoming_ ? incoming_->finish() : failure("no file is open");
     incoming_.reset();
     if (finished)
-        answer({{"do", "closed"}});
+        reply({{"do", "closed"}});
     else
-        answer({{"do", "out_error"},
-                {"text", finished.error().message},
-                {"full", is_full(finished.error().code)}});
+        reply({{"do", "out_error"},
+               {"text", finished.error().message},
+               {"full", is_full(finished.error().code)}});
 }
 
 // Whether the job goes on.
 bool Relay::take(const Message& message) {
     const std::string kind = message.kind();
+    ticket_ = message.what.value("ticket", ticket_);
     if (kind == "say") {
         say(message.what.value("text", ""));
     } else if (kind == "welcome") {
@@ -286,6 +296,13 @@ bool Relay::take(const Message& message) {
     return !exit_;
 }
 
+// A line that is down is noticed by whatever is read or said next.
+void Relay::say_alive() {
+    if (!channel_ || Clock::now() < next_alive_) return;
+    static_cast<void>(channel_->send({{"do", "alive"}}));
+    next_alive_ = Clock::now() + kAlive;
+}
+
 // How long nothing is to be done, unless somebody asks.
 std::chrono::milliseconds Relay::rest() const {
     if (!channel_ || outputs_[0].missing() + outputs_[1].missing() > 0) return kReconnect;
@@ -294,6 +311,10 @@ std::chrono::milliseconds Relay::rest() const {
 }
 
 int Relay::run(int signals) {
+    if (const std::string why = unsendable(); !why.empty()) {
+        say("this job cannot be sent: " + why + "; nothing of it was run");
+        return 1;
+    }
     while (!exit_) {
         if (!channel_ && Clock::now() >= next_try_) connect();
         if (exit_) break;
@@ -311,10 +332,7 @@ int Relay::run(int signals) {
             }
         }
         write_out();
-        if (channel_ && Clock::now() >= next_alive_) {
-            answer({{"do", "alive"}});
-            next_alive_ = Clock::now() + kAlive;
-        }
+        say_alive();
     }
     return *exit_;
 }

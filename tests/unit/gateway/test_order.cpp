@@ -89,9 +89,9 @@ TEST_CASE("what a site could not be asked for is not sent, and the reason is tol
     job.container = "/srv/bundle";
     CHECK(unsendable(job, {}) == "it runs in a container (--container)");
     job = local_job();
-    CHECK(unsendable(job, std::string("A=1\0SLURM_GET_USER_ENV=1\0", 25)) ==
+    CHECK(unsendable(job, {"", std::string("A=1\0SLURM_GET_USER_ENV=1\0", 25)}) ==
           "its user's login shell is to run where it starts (--get-user-env, or an --export without ALL)");
-    CHECK(unsendable(job, std::string("A=SLURM_GET_USER_ENV=1\0", 23)).empty());
+    CHECK(unsendable(job, {"", std::string("A=SLURM_GET_USER_ENV=1\0", 23)}).empty());
     job.time_limit = 0s;
     CHECK(unsendable(job, {}) == "it has no time limit");
     job = local_job();
@@ -101,6 +101,9 @@ TEST_CASE("what a site could not be asked for is not sent, and the reason is tol
     CHECK(unsendable(job, {}) == "its GPUs are spread unevenly over its nodes");
     job.gpus.clear();
     CHECK(unsendable(job, {}).empty());
+    CHECK(unsendable(job, {"#!/bin/sh\necho caf\xc3\xa9\n", {}}).empty());
+    CHECK(unsendable(job, {"#!/bin/sh\necho caf\xe9\n", {}}) == "line 2 of its script is no UTF-8");
+    CHECK(unsendable(job, {std::string("#!/bin/sh\n\0", 11), {}}) == "its script holds a zero byte");
 }
 
 TEST_CASE("GPUs are read from what Slurm says a node gives a job", "[gateway]") {

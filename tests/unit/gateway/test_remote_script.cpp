@@ -23,11 +23,11 @@ std::string block(const std::vector<std::string>& variables) {
 
 TEST_CASE("a copy gets its user's variables and none that speak of this machine or of Slurm here",
           "[gateway]") {
-    const auto kept =
-        for_remote(block({"FOO=bar baz", "EMPTY=", "X=a=b", "HOME=/home/alice", "SLURM_JOB_ID=17",
-                          "SLURM_WEIR_STAGE_IN=data", "_SLURM_SPANK_OPTION_x=1", "SBATCH_PARTITION=p",
-                          "TMPDIR=/tmp/x", "CUDA_VISIBLE_DEVICES=0", "LD_PRELOAD=/home/alice/x.so",
-                          "BASH_FUNC_ml%%=() { x; }", "1BAD=x", "no equals", "=x", "SSH_AUTH_SOCK=/s"}));
+    const auto kept = for_remote(
+        block({"FOO=bar baz", "EMPTY=", "X=a=b", "HOME=/home/alice", "SLURM_JOB_ID=17",
+               "SLURM_WEIR_STAGE_IN=data", "_SLURM_SPANK_OPTION_x=1", "SBATCH_PARTITION=p", "TMPDIR=/tmp/x",
+               "CUDA_VISIBLE_DEVICES=0", "LD_PRELOAD=/home/alice/x.so", "BASH_FUNC_ml%%=() { x; }", "1BAD=x",
+               "no equals", "=x", "SSH_AUTH_SOCK=/s", "LATIN=caf\xe9"}));
     CHECK(kept == Environment{{"FOO", "bar baz"}, {"EMPTY", ""}, {"X", "a=b"}});
     CHECK(for_remote("").empty());
     CHECK(for_remote("A=1") == Environment{{"A", "1"}});  // cut off without its end
@@ -51,6 +51,7 @@ TEST_CASE("the site's script puts the user's where it runs and becomes it", "[ga
           std::string::npos);
     CHECK(text.find("export SLURM_ARRAY_TASK_ID='4'\n") != std::string::npos);
     CHECK(text.ends_with("exec ./.weir-script 'a b' 'it'\\''s'\n"));
+    CHECK(text.find("id -un") == text.rfind("id -un"));  // each may ask a directory of users
     CHECK(text.find("cd '/scratch/w-alice/weir.1.17.ab' || full") != std::string::npos);
 }
 
