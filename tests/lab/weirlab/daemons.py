@@ -80,6 +80,6 @@ def matches(process, name):
     """Whether a process (of Namespace.processes) is the daemon's; nginx's workers are too. A zombie has a
     name only."""
     base, _, node = name.partition("@")
-    if process["name"] != base[:15]:
+    if process["name"] not in (base[:15], f"{base}-session"):  # the latter are sshd's, from OpenSSH 9.8 on
         return False
     return not node or node in process["argv"]

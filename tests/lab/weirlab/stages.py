@@ -9,11 +9,12 @@ import stat
 from . import balancer, config, telemetry, users
 from .errors import LabError
 
-_SYSTEM_TABLES = "/usr/share/mysql/mysql_system_tables.sql"
+_SYSTEM_TABLES = "mysql_system_tables.sql"
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
-def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), period=0, services=(), dbd=()):
+def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), period=0, services=(), dbd=(),
+          cgroups="cgroup/v1"):
     """Configuration, plugins and GPU device files; `dbd` are more lines for slurmdbd.conf."""
     directory, etc = lab.directory, lab.path("etc")
     plugin_dir = config.STOCK_PLUGINS
@@ -25,7 +26,7 @@ def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), peri
                                         telemetry.addresses(layout) if period else None),
         "gres.conf": config.gres_conf(directory, layout),
         "slurmdbd.conf": config.slurmdbd_conf(directory, dbd),
-        "cgroup.conf": "CgroupPlugin=cgroup/v1\n",
+        "cgroup.conf": f"CgroupPlugin={cgroups}\n",
         "plugstack.conf": "",
     }
     if layout.get("topology"):
@@ -88,8 +89,8 @@ def database(lab):
     """MariaDB without its system tables, but for the one that stored procedures need."""
     lab.start("mariadbd")
     lab.ready("mariadbd", lambda: os.path.exists(lab.path("/run/mysqld/mysqld.sock")), 30)
-    with open(_SYSTEM_TABLES, encoding="utf-8") as file:
-        procedures = re.search(r"^CREATE TABLE IF NOT EXISTS proc .*$", file.read(), re.MULTILINE)
+    tables = lab.run(f"cat /usr/share/mariadb/{_SYSTEM_TABLES} || cat /usr/share/mysql/{_SYSTEM_TABLES}").stdout
+    procedures = re.search(r"^CREATE TABLE IF NOT EXISTS proc .*$", tables, re.MULTILINE)
     if not procedures:
         raise LabError(f"{_SYSTEM_TABLES} does not create the table proc on one line")
     lab.run(["mariadb", "--no-defaults", "-S", "/run/mysqld/mysqld.sock"],
