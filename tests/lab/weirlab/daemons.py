@@ -27,6 +27,10 @@ def specifications(directory, nodes, environment, weir, layout, period=0, servic
         return {"argv": list(argv), "env": common, "user": user, "cwd": f"{directory}/tmp",
                 "log": f"{directory}/log/{name}.out"}
 
+    def database_client(daemon):
+        # A release's library may look for the socket at another place.
+        return daemon | {"env": daemon["env"] | {"MYSQL_UNIX_PORT": "/run/mysqld/mysqld.sock"}}
+
     every = {
         "munged": one(
             "munged", "munge", "munged", "--foreground", "--num-threads=4",
@@ -43,7 +47,7 @@ def specifications(directory, nodes, environment, weir, layout, period=0, servic
             "--innodb-doublewrite=0", "--innodb-log-file-size=16M",
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900",
             "--performance-schema=OFF", "--aria-log-file-size=8M"),
-        "slurmdbd": one("slurmdbd", "root", "slurmdbd", "-D"),
+        "slurmdbd": database_client(one("slurmdbd", "root", "slurmdbd", "-D")),
         "slurmctld": one("slurmctld", "root", "slurmctld", "-D"),
     }
     for node in nodes:

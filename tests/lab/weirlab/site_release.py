@@ -19,7 +19,7 @@ def cgroups(site):
 
 def rest_versions(site):
     """The versions of the API that its slurmrestd serves, the newest last: [38, 39]."""
-    paths = site.ask("/openapi.json").stdout
+    paths = site.ask("/openapi.json").stdout.replace(r"\/", "/")
     return sorted({int(number) for number in re.findall(r'"/slurm/v0\.0\.(\d+)/ping/?"', paths)})
 
 

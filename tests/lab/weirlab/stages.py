@@ -9,7 +9,7 @@ import stat
 from . import balancer, config, telemetry, users
 from .errors import LabError
 
-_SYSTEM_TABLES = "mysql_system_tables.sql"
+_SYSTEM_TABLES = "/usr/share/m*/m*_system_tables.sql"  # MariaDB has renamed both
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
@@ -86,15 +86,16 @@ def munge(lab):
 
 
 def database(lab):
-    """MariaDB without its system tables, but for the one that stored procedures need."""
+    """MariaDB without its system tables, but for the one that stored procedures need, and an empty database for
+    slurmdbd: it would make one, but MariaDB 11.8.9's library gives no result to who was refused once."""
     lab.start("mariadbd")
     lab.ready("mariadbd", lambda: os.path.exists(lab.path("/run/mysqld/mysqld.sock")), 30)
-    tables = lab.run(f"cat /usr/share/mariadb/{_SYSTEM_TABLES} || cat /usr/share/mysql/{_SYSTEM_TABLES}").stdout
+    tables = lab.run(f"cat {_SYSTEM_TABLES}").stdout
     procedures = re.search(r"^CREATE TABLE IF NOT EXISTS proc .*$", tables, re.MULTILINE)
     if not procedures:
         raise LabError(f"{_SYSTEM_TABLES} does not create the table proc on one line")
     lab.run(["mariadb", "--no-defaults", "-S", "/run/mysqld/mysqld.sock"],
-            input=f"create database mysql; use mysql; {procedures.group(0)}\n")
+            input=f"create database slurm_acct_db; create database mysql; use mysql; {procedures.group(0)}\n")
 
 
 def accounting(lab, accounts):
