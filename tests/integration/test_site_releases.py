@@ -8,6 +8,7 @@ import pytest
 
 from mirroring import alone, copies, ended, left_at, output, own, send, told
 from overflowing import overflowing
+from test_gateway_life import STEP, warned as with_warning
 from weirlab import site_release, site_services
 
 ROOT = os.environ.get("WEIR_SITE_ROOT")
@@ -43,8 +44,8 @@ def let_go(west, job):
     west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
 
 
-def over(home, job, code):
-    home.wait_state(job, "FAILED", timeout=60)
+def over(home, job, code, timeout=60):
+    home.wait_state(job, "FAILED", timeout=timeout)
     assert home.job(job)["ExitCode"] == code
 
 
@@ -109,11 +110,13 @@ def test_what_ends_a_job_there_ends_it_here(home, west):
 
 def test_every_version_of_the_api_that_it_serves_works(home, west, served):
     """The gateway finds out by itself that the site has been changed."""
+    with_steps = []
     for version in served:
         only(west, [version])
         before = len(asked(west, f"/v0.0.{version}/job/submit"))
+        with_steps.append(with_warning(home, "USR2@100", STEP))
         ends, warned, cancelled = (send(home, "--gpus-per-node=1", script=TALK) for _ in range(3))
-        for job in (ends, warned, cancelled):
+        for job in (with_steps[-1], ends, warned, cancelled):
             runs(home, job, 90)
         home.run(["scancel", "--signal=USR1", "--batch", str(warned)], user="alice")
         home.run(["scancel", str(cancelled)], user="alice")
@@ -127,5 +130,8 @@ def test_every_version_of_the_api_that_it_serves_works(home, west, served):
         ended(home, west, cancelled, "CANCELLED")
         home.wait(lambda: told(home)["sites"][0]["api"], 60, f"the gateway to tell v0.0.{version}",
                   until=lambda api, version=version: api.startswith(f"v0.0.{version},"))
-        assert len(asked(west, f"/v0.0.{version}/job/submit")) == before + 3
+        assert len(asked(west, f"/v0.0.{version}/job/submit")) == before + 4
+    for job in with_steps:
+        over(home, job, "9:0", timeout=90)
+        assert "step warned" in own(output(home, job))
     only(west, served)
