@@ -48,8 +48,10 @@ def _one(site):
     plan["prefix"] = plan["prefix"] or f"{plan['name'][0]}-"
     plan["slurm_conf"] = list(plan["slurm_conf"])
     plan["root"] = plan["root"] or os.environ.get("WEIR_SITE_ROOT")
+    plan["root"] = plan["root"] and os.path.abspath(plan["root"])
+    if plan["root"] == "/":
+        plan["root"] = None
     if plan["root"]:
-        plan["root"] = os.path.abspath(plan["root"])
         for path in _IN_A_ROOT:
             if not os.path.lexists(f"{plan['root']}/{path}"):
                 raise LabError(f"sites: {plan['root']} is no release's root for a site: it has no {path}")
