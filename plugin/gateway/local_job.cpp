@@ -103,6 +103,7 @@ LocalJob read(const slurm_job_info_t& job) {
     result.batch = job.batch_flag != 0;
     result.requeueable = job.requeue != 0;
     result.heterogeneous = job.het_job_id != 0;
+    result.exclusive = job.shared == JOB_SHARED_NONE;
     result.container = text(job.container);
     read_size(job, result);
     return result;

@@ -48,7 +48,8 @@ struct LocalJob {
     bool batch = false;
     bool requeueable = false;
     bool heterogeneous = false;
-    std::string container;  // empty: none
+    bool exclusive = false;  // no other job on its nodes, of which all CPUs are its own
+    std::string container;   // empty: none
     std::optional<std::uint32_t> array_job;
     std::uint32_t array_task = 0;
     int node_count = 0;

@@ -58,6 +58,7 @@ rest::Submission make_order(const Record& record, const LocalJob& job, const Lug
         script.exported["SLURM_ARRAY_JOB_ID"] = std::to_string(*job.array_job);
         script.exported["SLURM_ARRAY_TASK_ID"] = std::to_string(job.array_task);
     }
+    if (!job.name.empty()) script.exported["SLURM_JOB_NAME"] = job.name;
     script.exported["SLURM_RESTART_COUNT"] = std::to_string(job.restarts);
 
     rest::Submission order;
@@ -83,6 +84,7 @@ rest::Submission make_order(const Record& record, const LocalJob& job, const Lug
     order.memory_per_cpu = job.memory_per_cpu;
     order.gpu_type = job.gpu_type;
     order.gpus_per_node = job.gpus.empty() ? 0 : job.gpus.front();
+    order.exclusive = job.exclusive;
     order.time_limit = job.time_limit;
     order.signal = warning_to_steps(job);
     return order;

@@ -87,8 +87,12 @@ void name_copy(Record& record, const std::string& name) {
     if (!record.errors.empty()) record.errors = record.directory + ".err";
 }
 
+bool may_be_of(const rest::Job& job, const std::string& account) {
+    return job.user.empty() || job.user == account;
+}
+
 bool is_copy(const Record& record, const rest::Job& job) {
-    if (job.user != record.run.remote_user) return false;
+    if (!may_be_of(job, record.run.remote_user)) return false;
     if (!record.name.ends_with('.')) return job.name == record.name;
     if (!job.name.starts_with(record.name)) return false;
     return !rest::ended(job.state) ||

@@ -72,6 +72,9 @@ struct Record {
 // output was not all written here.
 std::vector<std::string> litter(const Record& record, bool lost);
 
+// Whether a job at a site is the account's; v0.0.36 tells of none whose it is.
+bool may_be_of(const rest::Job& job, const std::string& account);
+
 // Gives the copy this name, and its files at the site theirs; they stay in the same folder.
 void name_copy(Record& record, const std::string& name);
 // Whether a job of this name at the site is the copy; by its prefix one that was taken back is not, nor one

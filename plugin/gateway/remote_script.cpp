@@ -43,7 +43,12 @@ constexpr std::array<std::string_view, 29> kLocalNames{"HOME",
                                                        "ENV",
                                                        "LS_COLORS"};
 
+// What sbatch sets of its options, and slurmrestd does not: they hold there as they do here.
+constexpr std::array<std::string_view, 5> kAsAsked{"SLURM_CPUS_PER_TASK", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
+                                                   "SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_NODE"};
+
 bool speaks_of_here(std::string_view name) {
+    if (std::ranges::find(kAsAsked, name) != kAsAsked.end()) return false;
     return std::ranges::find(kLocalNames, name) != kLocalNames.end() ||
            std::ranges::any_of(kLocalPrefixes, [&](auto prefix) { return name.starts_with(prefix); });
 }

@@ -9,9 +9,9 @@ namespace weir::gateway {
 
 using Environment = std::map<std::string, std::string>;
 
-// The variables of a local job that its copy is given: not those that Slurm sets there anew, nor those that
-// speak of this machine (HOME, TMPDIR, the display ...), nor those that are no UTF-8. `raw`: NAME=VALUE, each
-// ended by a zero byte.
+// The variables of a local job that its copy is given, those of sbatch's options among them: not those that
+// Slurm sets there anew, nor those that speak of this machine (HOME, TMPDIR, the display ...), nor those that
+// are no UTF-8. `raw`: NAME=VALUE, each ended by a zero byte.
 Environment for_remote(const std::string& raw);
 
 // What the site's Slurm runs: makes the copy's folder, puts the user's script there and becomes it, so that

@@ -91,7 +91,7 @@ void SiteWorker::drop_others(Task& task) {
 // copy's is none of ours.
 rest::Answered<rest::Job> SiteWorker::copy_of(const Task& task, const rest::Credentials& credentials) {
     auto job = checked(credentials.user, client_.job(credentials, task.record.run.remote_id));
-    if (job && (job->name != task.record.name || job->user != credentials.user))
+    if (job && (job->name != task.record.name || !may_be_of(*job, credentials.user)))
         return rest::failed(rest::Trouble::kNotFound, name() + ": job " + std::to_string(job->id) + " is " +
                                                           job->name + " of " + job->user);
     return job;

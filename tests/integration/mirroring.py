@@ -13,9 +13,9 @@ def nominate(home, job, partition="west", installation=INSTALLATION):
     home.run(["scontrol", "release", str(job)], user="slurm")
 
 
-def send(home, *options, script="true", user="alice", partition="west", installation=INSTALLATION):
+def send(home, *options, script="true", user="alice", partition="west", installation=INSTALLATION, env=None):
     """A job that is nominated for the site before it starts."""
-    job = home.sbatch(["--hold", "--time=5", *options], script=script, user=user, partition="train")
+    job = home.sbatch(["--hold", "--time=5", *options], script=script, user=user, partition="train", env=env)
     nominate(home, job, partition, installation)
     return job
 

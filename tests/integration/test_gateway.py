@@ -43,6 +43,17 @@ exit 3"""
     home.wait(lambda: left_at(west, job), 30, "the site to be clean", until=lambda left: not left)
 
 
+def test_a_script_finds_the_options_of_its_job_in_the_environment_and_may_have_whole_nodes(home, west):
+    job = send(home, "--nodes=1", "--ntasks=4", "--ntasks-per-node=4", "--cpus-per-task=3", "--gpus-per-node=2",
+               "--job-name=my own", script='echo "$SLURM_NTASKS_PER_NODE $SLURM_CPUS_PER_TASK $SLURM_GPUS_PER_NODE '
+               '$SLURM_CPUS_ON_NODE, $SLURM_JOB_NAME"; srun sh -c "echo a task"')
+    whole = send(home, "--exclusive", script="echo $SLURM_CPUS_ON_NODE")
+    for each in (job, whole):
+        home.wait_state(each, "COMPLETED", timeout=60)
+    assert own(output(home, job)) == ["4 3 2 12, my own"] + 4 * ["a task"]
+    assert own(output(home, whole)) == ["32"]
+
+
 def test_output_appears_while_the_job_runs(home, west):
     job = send(home, script="echo first; while [ ! -e go ]; do sleep 0.2; done; echo last")
     home.wait(lambda: "first" in output(home, job), 30, "its first line")

@@ -7,8 +7,8 @@ import os
 import re
 import time
 
-from . import (balancer as balancers, daemons, gateway, layout as layouts, network, site_plan, site_secrets,
-               site_services, stages, telemetry as telemetries, users, worlds)
+from . import (balancer as balancers, daemons, gateway, layout as layouts, network, site_plan, site_release,
+               site_secrets, site_services, stages, telemetry as telemetries, users, worlds)
 from .errors import LabError
 from .lab import passed_on
 from .namespace import Namespace
@@ -118,7 +118,7 @@ def _prepare_site(site):
     site.facts = {"daemons": daemons.specifications(site.directory, names, {}, None, layout, site=True),
                   "environment": {}, "nodes": names, "host_key_sha256": site_secrets.make(site)}
     jwt = ["AuthAltTypes=auth/jwt", f"AuthAltParameters=jwt_key={site.inside(site_secrets.JWT_KEY)}"]
-    stages.files(site, layout, dbd=jwt, extra=[
+    stages.files(site, layout, dbd=jwt, cgroups=site_release.cgroups(site), extra=[
         f"ClusterName={site.name}", f"SlurmctldHost={site.name}(127.0.0.1)", *jwt, *site.plan["slurm_conf"]])
     for path, text in site_services.files(site).items():
         site.write(path, text)
@@ -134,8 +134,7 @@ def _site(site, done):
     stages.controller(site)
     site_services.start(site)
     stages.nodes(site, site.facts["nodes"], lambda up: None)
-    site.wait(lambda: site.ask("/slurm/v0.0.38/ping").stdout, 20, f"REST of {site.name}",
-              until=lambda text: '"ping"' in text)
+    site_release.await_rest(site)
     done(f"site {site.name}: {len(site.facts['nodes'])} nodes idle, REST and SFTP")
 
 

@@ -27,6 +27,10 @@ def specifications(directory, nodes, environment, weir, layout, period=0, servic
         return {"argv": list(argv), "env": common, "user": user, "cwd": f"{directory}/tmp",
                 "log": f"{directory}/log/{name}.out"}
 
+    def database_client(daemon):
+        # A release's library may look for the socket at another place.
+        return daemon | {"env": daemon["env"] | {"MYSQL_UNIX_PORT": "/run/mysqld/mysqld.sock"}}
+
     every = {
         "munged": one(
             "munged", "munge", "munged", "--foreground", "--num-threads=4",
@@ -43,7 +47,7 @@ def specifications(directory, nodes, environment, weir, layout, period=0, servic
             "--innodb-doublewrite=0", "--innodb-log-file-size=16M",
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900",
             "--performance-schema=OFF", "--aria-log-file-size=8M"),
-        "slurmdbd": one("slurmdbd", "root", "slurmdbd", "-D"),
+        "slurmdbd": database_client(one("slurmdbd", "root", "slurmdbd", "-D")),
         "slurmctld": one("slurmctld", "root", "slurmctld", "-D"),
     }
     for node in nodes:
@@ -80,6 +84,6 @@ def matches(process, name):
     """Whether a process (of Namespace.processes) is the daemon's; nginx's workers are too. A zombie has a
     name only."""
     base, _, node = name.partition("@")
-    if process["name"] != base[:15]:
+    if process["name"] not in (base[:15], f"{base}-session"):  # the latter are sshd's, from OpenSSH 9.8 on
         return False
     return not node or node in process["argv"]

@@ -36,7 +36,7 @@ def build(world):
     directory, people = world["directory"], users.People(world["number"], world["prefix"])
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     if world["number"]:
-        site_root.change(world["scratch_mib"])
+        site_root.change(world["scratch_mib"], world["root"])
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     linux.bring_loopback_up(ADDRESS)
     linux.acknowledge_at_once()

@@ -12,6 +12,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 2, 4, 8, 4096
 MS_REC, MS_PRIVATE, MNT_DETACH = 16384, 1 << 18, 2
+MS_RDONLY, MS_REMOUNT = 1, 32
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8913, 0x8914, 0x8916, 1
 RTM_NEWROUTE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE = 24, 1, 4, 0x100
@@ -54,6 +55,11 @@ def mount(source, target, kind=None, flags=0, data=None):
 
 def bind(source, target):
     mount(source, target, None, MS_BIND | MS_REC)
+
+
+def bind_read_only(source, target):
+    bind(source, target)
+    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY)
 
 
 def die_with_parent():

@@ -5,16 +5,20 @@
   prefix        of its accounts' names, "w-" unless said
   scratch_mib   the size of its shared file system
   slurm_conf    lines that win over the lab's
+  root          the folder of another Debian release, whose programs it runs (tests/releases makes one); else
+                $WEIR_SITE_ROOT, else this machine's
 """
 
+import os
 import re
 
 from . import users
 from .errors import LabError
 
 _DEFAULTS = {"name": None, "nodes": 2, "gpus": "a100:4", "cpus": 32, "memory": 256000, "prefix": None,
-             "scratch_mib": 256, "slurm_conf": ()}
+             "scratch_mib": 256, "slurm_conf": (), "root": None}
 _TAKEN = {"etc", "log", "plugins", "home", "tmp", "state", "spool", "dev", "gpu", "private", "weir"}
+_IN_A_ROOT = ("etc/passwd", "etc/group", "etc/hosts", "etc/slurm", "usr/sbin/slurmctld", "usr/sbin/slurmrestd")
 MOST = 8
 
 
@@ -43,6 +47,14 @@ def _one(site):
         raise LabError(f"sites: {plan['name']!r} is no name for a site (small letters and digits, at most 14)")
     plan["prefix"] = plan["prefix"] or f"{plan['name'][0]}-"
     plan["slurm_conf"] = list(plan["slurm_conf"])
+    plan["root"] = plan["root"] or os.environ.get("WEIR_SITE_ROOT")
+    plan["root"] = plan["root"] and os.path.abspath(plan["root"])
+    if plan["root"] == "/":
+        plan["root"] = None
+    if plan["root"]:
+        for path in _IN_A_ROOT:
+            if not os.path.lexists(f"{plan['root']}/{path}"):
+                raise LabError(f"sites: {plan['root']} is no release's root for a site: it has no {path}")
     return plan
 
 

@@ -90,6 +90,11 @@ def start(site):
         site.ready(name, lambda port=port: listening(site, port), 20)
 
 
+def await_slurmrestd(site):
+    """Waits until it takes connections, where it was started alone."""
+    site.ready("slurmrestd", lambda: listening(site, _SLURMRESTD_PORT), 20)
+
+
 def start_relay(site):
     if not site.pids("rest-relay", zombies=False):
         site.start("rest-relay")

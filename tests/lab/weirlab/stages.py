@@ -9,11 +9,12 @@ import stat
 from . import balancer, config, telemetry, users
 from .errors import LabError
 
-_SYSTEM_TABLES = "/usr/share/mysql/mysql_system_tables.sql"
+_SYSTEM_TABLES = "/usr/share/m*/m*_system_tables.sql"  # MariaDB has renamed both
 _GPU_MAJOR = 511  # no driver has it: opening one of these fails, as it should
 
 
-def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), period=0, services=(), dbd=()):
+def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), period=0, services=(), dbd=(),
+          cgroups="cgroup/v1"):
     """Configuration, plugins and GPU device files; `dbd` are more lines for slurmdbd.conf."""
     directory, etc = lab.directory, lab.path("etc")
     plugin_dir = config.STOCK_PLUGINS
@@ -25,7 +26,7 @@ def files(lab, layout, policy=None, weir=None, scheduler="stock", extra=(), peri
                                         telemetry.addresses(layout) if period else None),
         "gres.conf": config.gres_conf(directory, layout),
         "slurmdbd.conf": config.slurmdbd_conf(directory, dbd),
-        "cgroup.conf": "CgroupPlugin=cgroup/v1\n",
+        "cgroup.conf": f"CgroupPlugin={cgroups}\n",
         "plugstack.conf": "",
     }
     if layout.get("topology"):
@@ -85,15 +86,16 @@ def munge(lab):
 
 
 def database(lab):
-    """MariaDB without its system tables, but for the one that stored procedures need."""
+    """MariaDB without its system tables, but for the one that stored procedures need, and an empty database for
+    slurmdbd: it would make one, but MariaDB 11.8.9's library gives no result to who was refused once."""
     lab.start("mariadbd")
     lab.ready("mariadbd", lambda: os.path.exists(lab.path("/run/mysqld/mysqld.sock")), 30)
-    with open(_SYSTEM_TABLES, encoding="utf-8") as file:
-        procedures = re.search(r"^CREATE TABLE IF NOT EXISTS proc .*$", file.read(), re.MULTILINE)
+    tables = lab.run(f"cat {_SYSTEM_TABLES}").stdout
+    procedures = re.search(r"^CREATE TABLE IF NOT EXISTS proc .*$", tables, re.MULTILINE)
     if not procedures:
         raise LabError(f"{_SYSTEM_TABLES} does not create the table proc on one line")
     lab.run(["mariadb", "--no-defaults", "-S", "/run/mysqld/mysqld.sock"],
-            input=f"create database mysql; use mysql; {procedures.group(0)}\n")
+            input=f"create database slurm_acct_db; create database mysql; use mysql; {procedures.group(0)}\n")
 
 
 def accounting(lab, accounts):

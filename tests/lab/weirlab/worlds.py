@@ -21,7 +21,7 @@ def of_site(number, site, directory):
     """That of a site (weirlab.site_plan) of the home in the directory."""
     return {"number": number, "prefix": site["prefix"], "hostname": site["name"], "mount": directory,
             "directory": site_directory(directory, site["name"]), "weir": None,
-            "scratch_mib": site["scratch_mib"], "hosts": [host_line(number, site)]}
+            "scratch_mib": site["scratch_mib"], "root": site["root"], "hosts": [host_line(number, site)]}
 
 
 def addresses(number):

@@ -41,6 +41,8 @@ TEST_CASE("a copy asks for what its job has here", "[gateway]") {
     job.array_job = 15;
     job.array_task = 3;
     job.restarts = 2;
+    job.name = "it's mine";
+    job.exclusive = true;
     const auto order =
         make_order(record, job, {"#!/bin/sh\ntrue\n", std::string("FOO=x\0PATH=/opt\0", 16)}, site);
     CHECK(order.name == "weir.0011.17.ab");
@@ -55,9 +57,17 @@ TEST_CASE("a copy asks for what its job has here", "[gateway]") {
     CHECK((order.gpu_type == "a100" && order.gpus_per_node == 4));
     CHECK(order.time_limit == 90min);
     CHECK_FALSE(order.requeue);
+    CHECK(order.exclusive);
     for (const char* line : {"export SLURM_ARRAY_JOB_ID='15'\n", "export SLURM_ARRAY_TASK_ID='3'\n",
-                             "export SLURM_RESTART_COUNT='2'\n", "export WEIR_HOME_JOB_ID='17'\n"})
+                             "export SLURM_RESTART_COUNT='2'\n", "export SLURM_JOB_NAME='it'\\''s mine'\n",
+                             "export WEIR_HOME_JOB_ID='17'\n"})
         CHECK(order.script.find(line) != std::string::npos);
+}
+
+TEST_CASE("others may use a copy's nodes unless its job asks for them whole", "[gateway]") {
+    config::SiteConnection site;
+    site.root = "/s";
+    CHECK_FALSE(make_order({}, local_job(), {}, site).exclusive);
 }
 
 TEST_CASE("an order never lacks an environment", "[gateway]") {

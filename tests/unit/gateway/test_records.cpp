@@ -292,6 +292,11 @@ TEST_CASE("a copy is known by its whole name, or by its prefix where the nonce w
     job.user = "w-alice";
     job.state = rest::State::kRunning;
     CHECK(is_copy(record, job));
+    job.user.clear();  // as v0.0.36 tells it
+    CHECK(is_copy(record, job));
+    job.user = "w-bob";
+    CHECK_FALSE(is_copy(record, job));
+    job.user = "w-alice";
     job.name = "weir.0011.17.abc";
     CHECK_FALSE(is_copy(record, job));
     name_copy(record, "weir.0011.17.");

@@ -33,6 +33,15 @@ TEST_CASE("a copy gets its user's variables and none that speak of this machine 
     CHECK(for_remote("A=1") == Environment{{"A", "1"}});  // cut off without its end
 }
 
+TEST_CASE("a copy gets the variables that sbatch makes of options", "[gateway]") {
+    const std::vector<std::string> asked{"SLURM_CPUS_PER_TASK=3", "SLURM_GPUS=2",
+                                         "SLURM_GPUS_PER_NODE=a100:2", "SLURM_GPUS_PER_TASK=1",
+                                         "SLURM_NTASKS_PER_NODE=2"};
+    CHECK(for_remote(block(asked)).size() == asked.size());
+    CHECK(
+        for_remote(block({"SLURM_MEM_PER_GPU=1024", "SLURM_NTASKS=2"})).empty());  // set there, or against it
+}
+
 TEST_CASE("a word for a shell is itself, whatever is in it", "[gateway]") {
     CHECK(shell_word("") == "''");
     CHECK(shell_word("a b") == "'a b'");
