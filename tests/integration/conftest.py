@@ -4,6 +4,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,12 @@ import support  # noqa: E402
 LINES = {"slurmctld": 60, "weirctld": 60, "weir-gateway": 40}
 SHOWN = "squeue -a -o '%i %P %T %r %N %v %S'; scontrol -o show res; weir loans; weir plan"
 labs_up, told = [], []
+
+
+def pytest_configure():
+    """Whoever ends the tests, labs are taken down as after Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
