@@ -153,6 +153,27 @@ TEST_CASE("a job that the site gave back goes home and rests, whatever order Slu
     CHECK(plan.overflow.budgets.front().today == usd(0.50));
 }
 
+TEST_CASE("a job that comes back is waited for while Slurm takes it off its gateway node") {
+    Scene scene = with_nomination();
+    RemoteRun& run = scene.start_at(1, "w1");
+    scene.cycle();
+    run.withdrawn = true;
+    scene.requeue(1);
+    auto& entry = scene.world.jobs.at(1);
+    entry.job.state = JobState::kCompleting;
+    entry.partitions = {"train", "west"};
+    scene.finish(1, 15min);
+    CHECK(scene.cycle().steps.empty());
+    REQUIRE(scene.memory().nominations.size() == 1);
+    CHECK(scene.memory().nominations.front().settled);
+    entry.job.state = JobState::kPending;
+    const std::string why = "it has come back from west";
+    CHECK(scene.cycle().steps == std::vector<Step>{{back(why), why, {JobId{1}}}});
+    CHECK(entry.partitions == Names{"train"});
+    REQUIRE(scene.memory().rests.size() == 1);
+    CHECK(scene.memory().rests.front().why == why);
+}
+
 TEST_CASE("a time limit that was extended is set back when the job comes home") {
     Scene scene = with_nomination();
     RemoteRun& run = scene.start_at(1, "w1");
