@@ -190,6 +190,8 @@ class Following {
             n_.gone.reset();
             return true;
         }
+        // Requeued, it has its whole list again while it is cleaned up.
+        if (job_->state == JobState::kCompleting && n_.started_with) return true;
         return elsewhere();
     }
 
