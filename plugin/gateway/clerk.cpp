@@ -132,7 +132,7 @@ bool Clerk::admit(const Guest& guest, const LocalJob& job, const policies::Site&
             return false;
         }
         // A late submission of it is to find that it has run.
-        const bool litters = known->site == site.name && !may_come_twice(*known, now_in_seconds());
+        const bool litters = known->site == site.name && !may_yet_come(*known, now_in_seconds());
         if (const Live& live = board_.live(job.id); litters && !live.clean) left = litter(*known, live.lost);
         if (!board_.records().forget(job.id)) return false;
         timing_out_.erase(job.id);

@@ -190,6 +190,8 @@ class Following {
             n_.gone.reset();
             return true;
         }
+        // Requeued, it has its whole list again while it is cleaned up.
+        if (job_->state == JobState::kCompleting && n_.started_with) return true;
         return elsewhere();
     }
 
@@ -221,8 +223,6 @@ class Following {
             take_back(w_, n_, *job_, {why, why, {}});
             return true;
         }
-        // Requeued and not off its node yet: Slurm lists all its partitions again, home first perhaps.
-        if (job_->state == JobState::kCompleting && job_->restarts > n_.restarts) return true;
         if (!n_.started_with || n_.settled) return false;
         n_.back = true;
         return true;

@@ -135,10 +135,13 @@ def test_a_job_stays_for_a_bound_that_no_site_keeps_and_weir_explain_says_which(
     near = sites.submit("--weir-overflow=allow", "--weir-latency=500ms")
     nearer = sites.submit("--weir-overflow=allow", "--weir-latency=1500ms", user="bob")
     dear = sites.submit("--weir-overflow=allow", "--weir-max-cost=0.10")
-    cheap = sites.submit("--weir-overflow=allow", "--weir-max-cost=0.70")
+    cheap = sites.submit("--weir-overflow=allow", "--weir-max-cost=0.70", "--ntasks=1")
     never = sites.submit("--weir-overflow=never")
     untold = sites.submit(user="bob")
     featured = sites.submit("--weir-overflow=allow", "--nodelist=t1")
+    spread = sites.submit("--weir-overflow=allow", "--ntasks=4", user="bob")
+    settled = sites.submit("--weir-overflow=allow", "--ntasks=4", "--nodes=1", user="bob")
+    assert sites.ended(settled) == "west"
     assert sites.ended(nearer) == "north"  # the dearer one, and the only one that is near enough
     assert sites.ended(cheap) == "west"
     sites.why(near, "it is not sent elsewhere now: ")
@@ -149,7 +152,8 @@ def test_a_job_stays_for_a_bound_that_no_site_keeps_and_weir_explain_says_which(
     for job in (never, untold):
         sites.why(job, "it is not sent elsewhere: its user has not asked for it (sbatch --weir-overflow)")
     sites.why(featured, "it is not sent elsewhere: it names nodes here (--nodelist)")
-    stayed = [near, dear, never, untold, featured]
+    sites.why(spread, "it is not sent elsewhere: its number of nodes is open; --nodes=N would fix it")
+    stayed = [near, dear, never, untold, featured, spread]
     for job in stayed:
         record = sites.home.job(job)
         assert (record["JobState"], record["Partition"]) == ("PENDING", "train"), record
