@@ -20,11 +20,17 @@ constexpr seconds kLookUp{1};
 constexpr int kDeepest = 64;   // folders in each other
 constexpr int kStrange = 101;  // Error::code: a name that cannot be told its relay, whatever else came
 constexpr int kMostSaid = 20;  // paths, to a user
+constexpr std::size_t kLongestSaid = 4096;  // bytes of one of them and what is said of it
 
 FileState state_of(int file) {
     struct stat info {};
     if (::fstat(file, &info) != 0) return {-1, 0, 0};
     return {info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+}
+
+// A relay's own words, which go on to where messages have an end.
+std::string words_of(const Message& message, const std::string& otherwise) {
+    return message.what.value("text", otherwise).substr(0, kLongestSaid);
 }
 
 }  // namespace
@@ -84,7 +90,7 @@ Result<bool> Mover::send_one(Task& task, Message& offer) {
         return false;
     }
     const std::string name = offer.what.value("name", "");
-    if (offer.kind() != "in") return failure(offer.what.value("text", "the relay cannot open a file"));
+    if (offer.kind() != "in") return failure(words_of(offer, "the relay cannot open a file"));
     if (offer.files.size() != 1 || !stays_inside(name))
         return failure(name + ": no name in the copy's folder");
     const auto began = Clock::now();
@@ -138,8 +144,7 @@ void Mover::stage_in(Task& task) {
 Result<void> Mover::bring_file(Task& task, const std::string& name, const net::SftpEntry& entry) {
     if (task.brought.contains(name)) return {};
     const auto refused = [](const Message& answer, const std::string& text) {
-        return failure(answer.what.value("text", text),
-                       answer.what.value("full", false) ? net::kSftpFull : 0);
+        return failure(words_of(answer, text), answer.what.value("full", false) ? net::kSftpFull : 0);
     };
     auto opened = ask(task, {{"do", "create"}, {"name", name}, {"executable", entry.executable}});
     if (!opened) return tl::make_unexpected(opened.error());
@@ -198,7 +203,7 @@ void Mover::stage_out(Task& task) {
     std::string missing;
     int count = 0;
     const auto miss = [&](const std::string& what) {
-        if (++count <= kMostSaid) missing += (missing.empty() ? "" : "; ") + what;
+        if (++count <= kMostSaid) missing += (missing.empty() ? "" : "; ") + what.substr(0, kLongestSaid);
     };
     bool kept = false;
     for (std::string path : task.record.withdrawal == Withdrawal::kNone && task.attached
