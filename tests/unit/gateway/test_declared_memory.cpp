@@ -25,12 +25,12 @@ TEST_CASE("a slurmd that starts itself anew says what it said, and what else it 
     const long said = 256000L * (1L << 20) / ::sysconf(_SC_PAGESIZE);
     const long here = ::sysconf(_SC_PHYS_PAGES);
     const std::string slurmd =
-        std::string("env LD_PRELOAD=") + DECLARED_MEMORY + " WEIR_NODE_MEMORY=256000 python3 -c ";
+        std::string("env LD_PRELOAD=") + DECLARED_MEMORY + " WEIR_NODE_MEMORY=256000 /usr/bin/python3 -c ";
     const auto starts = [](const std::string& name) {
         return "'import os; os.execve(\"/usr/bin/getconf\", [\"" + name +
                "\", \"_PHYS_PAGES\"], dict(os.environ))'";
     };
-    CHECK(pages_seen_by(slurmd + starts("python3")) == said);  // as itself
+    CHECK(pages_seen_by(slurmd + starts("/usr/bin/python3")) == said);  // as itself
     CHECK(pages_seen_by(slurmd + starts("slurmstepd")) == here);
     CHECK(pages_seen_by(slurmd + "'import os; os.system(\"getconf _PHYS_PAGES\")'") == here);
 }
