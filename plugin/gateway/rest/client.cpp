@@ -241,16 +241,4 @@ Answered<void> Client::cancel(const Credentials& who, std::uint32_t id, const st
                      [](const net::Answer& answer) { return read_cancelled(answer.status, answer.body); });
 }
 
-Answered<void> Client::set_time_limit(const Credentials& who, std::uint32_t id, Duration limit) {
-    if (!version_)
-        if (const auto known = discover(who); !known) return tl::make_unexpected(known.error());
-    if (*version_ == kOldest)
-        return failed(
-            Trouble::kRefused,
-            endpoint_.url + ": speaks v0.0.36, which changes no time limit without renaming the job");
-    const auto body = [&](Version version) { return time_limit_body(version, limit); };
-    return ask<void>(who, {"POST", "job/" + std::to_string(id), kSmall, body},
-                     [](const net::Answer& answer) { return read_updated(answer.status, answer.body); });
-}
-
 }  // namespace weir::rest

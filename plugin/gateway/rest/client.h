@@ -60,9 +60,6 @@ class Client {
     // later count everything as done: look at the job.
     Answered<void> cancel(const Credentials& who, std::uint32_t id, const std::string& signal = {});
 
-    // v0.0.36 would rename the job besides: it is not asked to.
-    Answered<void> set_time_limit(const Credentials& who, std::uint32_t id, Duration limit);
-
   private:
     struct Call;
     template <class T, class Read>

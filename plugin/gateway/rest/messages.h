@@ -21,15 +21,8 @@ struct Warning {
 };
 Warning warning_of(const std::string& option);
 
-// Whether that version's slurmrestd takes a warning to the batch script. Up to v0.0.38 it refuses "B:"; the
-// body is then without, and whoever submits has to send the signal in time.
-bool takes_batch_warning(Version version);
-
-// JSON for POST job/submit.
+// JSON for POST job/submit. Up to v0.0.38 slurmrestd refuses "B:" warnings: the body is then without.
 std::string submit_body(Version version, const Submission& submission);
-
-// JSON for POST job/ID: a new time limit, in whole minutes, rounded up.
-std::string time_limit_body(Version version, Duration limit);
 
 // `status` is that of HTTP. An answer with an error in it is a failure, whatever its status; a submission
 // that was given an id is none. The values tell which version wrote them.
@@ -40,7 +33,6 @@ Answered<std::vector<JobState>> read_states(int status, const std::string& body)
 Answered<std::vector<Node>> read_nodes(int status, const std::string& body);
 Answered<Ping> read_ping(int status, const std::string& body);
 Answered<void> read_cancelled(int status, const std::string& body);
-Answered<void> read_updated(int status, const std::string& body);
 
 // A version that a site offers, and what not all releases have of it.
 struct Offer {

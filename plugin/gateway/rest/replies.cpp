@@ -83,8 +83,4 @@ Answered<void> read_cancelled(int status, const std::string& body) {
     return done;
 }
 
-Answered<void> read_updated(int status, const std::string& body) {
-    return read_done(status, body);
-}
-
 }  // namespace weir::rest

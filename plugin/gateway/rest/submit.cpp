@@ -104,10 +104,6 @@ Warning warning_of(const std::string& option) {
     return warning;
 }
 
-bool takes_batch_warning(Version version) {
-    return version > kLastOfOptions;
-}
-
 std::string submit_body(Version version, const Submission& submission) {
     Object job = common(submission);
     if (version <= kLastOfOptions)
@@ -115,14 +111,6 @@ std::string submit_body(Version version, const Submission& submission) {
     else
         add_structure(job, submission);
     return written({{"script", submission.script}, {"job", std::move(job)}});
-}
-
-std::string time_limit_body(Version version, Duration limit) {
-    if (version <= kLastOfOptions) return written({{"time_limit", minutes(limit)}});
-    Object body{{"time_limit", wrapped(minutes(limit))}};
-    // v0.0.39 takes no change without one; slurmctld looks at it in submissions alone.
-    if (version == Version{39}) body["environment"] = Object::array({"PATH=/usr/bin:/bin"});
-    return written(body);
 }
 
 }  // namespace weir::rest

@@ -195,7 +195,6 @@ TEST_CASE("v0.0.36 is spoken around its faults", "[rest]") {
     Client client({site.url(), ""});
     CHECK(client.job(kAlice, 7)->id == 7);
     CHECK(client.job(kAlice, 8).error().trouble == Trouble::kNotFound);
-    CHECK(client.set_time_limit(kAlice, 7, Duration(60)).error().trouble == Trouble::kRefused);
 }
 
 }  // namespace weir::rest::test

@@ -207,13 +207,10 @@ TEST_CASE("a submission that is refused says why in Slurm's words", "[rest]") {
 TEST_CASE("changes that are made and changes that are refused are told apart", "[rest]") {
     for (const Recording& recording : recordings()) {
         INFO(recording.file);
-        CHECK(read_recorded(recording, "updated", read_updated));
         CHECK(read_recorded(recording, "cancelled", read_cancelled));
         CHECK(read_recorded(recording, "cancelled_again", read_cancelled));
         CHECK(read_recorded(recording, "signalled", read_cancelled));
         if (recording.version == kOldest) continue;  // gives no numbers
-        CHECK(trouble_recorded(recording, "update_refused", read_updated) == Trouble::kRefused);
-        CHECK(trouble_recorded(recording, "update_unknown", read_updated) == Trouble::kNotFound);
         CHECK(trouble_recorded(recording, "job_unknown", read_job) == Trouble::kNotFound);
         // These two on the newer machinery say nothing of what failed.
         const bool silent = recording.slurm >= "24" && recording.version <= Version{41};

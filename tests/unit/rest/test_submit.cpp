@@ -91,9 +91,7 @@ TEST_CASE("a warning to the batch script is left out where slurmrestd refuses it
     CHECK(warning_of(submission.signal) == Warning{true, "USR2", Duration(30)});
     CHECK(warning_of("TERM") == Warning{false, "TERM", Duration(60)});
     CHECK(warning_of("RB:10@0") == Warning{true, "10", Duration(0)});
-    CHECK(!takes_batch_warning(Version{38}));
     CHECK(!body_in(38, submission)["job"].contains("signal"));
-    CHECK(takes_batch_warning(Version{39}));
     const json job = body_in(39, submission)["job"];
     CHECK(job["kill_warning_flags"] == json::array({"BATCH_JOB"}));
     CHECK(job["kill_warning_signal"] == "USR2");
@@ -104,15 +102,6 @@ TEST_CASE("a submission that is no UTF-8 still makes a body", "[rest]") {
     Submission submission;
     submission.script = "#!/bin/sh\n# J\xF6rg\n";
     CHECK(body_in(45, submission)["script"].get<std::string>().starts_with("#!/bin/sh\n# J"));
-}
-
-TEST_CASE("a time limit is changed in whole minutes, rounded up", "[rest]") {
-    CHECK(json::parse(time_limit_body(Version{38}, Duration(61))) == json{{"time_limit", 2}});
-    const json body = json::parse(time_limit_body(Version{42}, Duration(3600)));
-    CHECK(body["time_limit"]["number"] == 60);
-    CHECK(!body.contains("environment"));
-    CHECK(json::parse(time_limit_body(Version{39}, Duration(3600)))
-              .contains("environment"));  // refused without
 }
 
 }  // namespace weir::rest::test
