@@ -150,12 +150,9 @@ const std::string& Work::home_type(const Job& job) const {
 
 const Job* Work::job_of(const Nomination& nomination) const {
     const auto known = [&](const Job* job) {
-        if (job == nullptr || job->user != nomination.user) return false;
-        // Slurm gives a job that is requeued a new time of submission, and counts that only once it is
-        // cleaned up.
-        const bool requeued = job->restarts > nomination.restarts ||
-                              (job->state == JobState::kCompleting && job->submitted > nomination.submitted);
-        return job->submitted == nomination.submitted || requeued;
+        // Slurm gives a job that is requeued a new time of submission.
+        return job != nullptr && job->user == nomination.user &&
+               (job->submitted == nomination.submitted || job->restarts > nomination.restarts);
     };
     const Job* job = snapshot.job(nomination.job);
     if (job != nullptr && job->label == nomination.label) return known(job) ? job : nullptr;

@@ -174,34 +174,6 @@ TEST_CASE("a job that comes back is waited for while Slurm takes it off its gate
     CHECK(scene.memory().rests.front().why == why);
 }
 
-TEST_CASE("a job that is cleaned up to be requeued is known although Slurm has not counted that yet") {
-    Scene scene = with_nomination();
-    scene.start_at(1, "w1", RunStage::kRunning);
-    scene.cycle();
-    scene.pass(10min);
-    scene.finish(1, 10min);
-    scene.look().finished.back().withdrawn = true;
-    World::WorldJob& entry = scene.world.jobs.at(1);
-    entry.job.state = JobState::kCompleting;
-    entry.job.submitted = scene.world.at;
-    SECTION("its list begins with the site") {
-        entry.partitions = {"west", "train"};
-    }
-    SECTION("or not") {
-        entry.partitions = {"train", "west"};
-    }
-    CHECK(scene.cycle().steps.empty());
-    REQUIRE(scene.memory().nominations.size() == 1);
-    CHECK(scene.memory().nominations.front().settled);
-    entry.partitions = {"west"};
-    scene.requeue(1);
-    const Plan plan = scene.cycle();
-    REQUIRE(plan.steps.size() == 1);
-    CHECK(plan.steps.front().why == "it has come back from west");
-    REQUIRE(scene.memory().rests.size() == 1);
-    CHECK(scene.memory().rests.front().until == scene.world.at + scene.rule().stay);
-}
-
 TEST_CASE("a time limit that was extended is set back when the job comes home") {
     Scene scene = with_nomination();
     RemoteRun& run = scene.start_at(1, "w1");
