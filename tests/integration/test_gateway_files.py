@@ -126,12 +126,14 @@ def test_what_the_gateway_cannot_be_told_is_refused_and_not_tried_for_ever(home,
 
 def test_one_users_stopped_relays_keep_nobody_elses_files(home, west):
     big_file(home, "theirs", 1, user="bob")
-    jobs = [send(home, west, f"--weir-stage-out=mine{number}", script=f"{TALK}echo result >mine{number}")
-            for number in range(2)]
+    silent = "echo ready; until [ -e ../go.$WEIR_HOME_JOB_ID ]; do sleep 0.2; done; echo result >"
+    jobs = [send(home, west, f"--weir-stage-out=mine{number}", script=f"{silent}mine{number}") for number in range(2)]
     for job in jobs:
-        speaks(home, west, job)
+        home.wait(lambda job=job: own(output(home, job)) == ["ready"], 60, "it to run")
         home.run(["scancel", "-b", "-s", "STOP", str(job)], user="alice")
         let_go(west, job)
+    for job in jobs:
+        home.wait(lambda job=job: stage(home, west, job), 60, "it to have ended there", until=lambda seen: seen == "fetching")
     other = send(home, west, "--weir-stage-in=theirs", script="exit 7", user="bob")
     assert over(home, other, 45) == ("FAILED", "7:0")
     for job in jobs:
