@@ -72,6 +72,7 @@ class Clerk {
     void withdraw(std::uint32_t job, Withdrawal why);
     void forget(std::uint32_t job);
     void bring_home(const Record& record, const LocalJob& job);
+    void put_off(const LocalJob& job) const;
     void stay_away(const Record& record, std::uint32_t id) const;
     void say(std::uint32_t job, const std::string& text);
     void tell_limit(const Record& record, const LocalJob& job);

@@ -21,6 +21,8 @@ constexpr std::size_t kLooksPerSecond = 20;  // of those, so that slurmctld is n
 constexpr seconds kSilence{12};              // of a relay, before its job is looked at
 constexpr seconds kGrace{10};                // for relays to come back after the gateway's start
 constexpr seconds kTimeOut{120};             // for Slurm to end a job whose copy ran out of time
+constexpr seconds kPutOff{15};  // the start of a job whose copy is not gone yet, looked at every kLook
+constexpr seconds kSoon{8};
 constexpr seconds kGrowth{120};  // of a time limit beyond what the copy waited: rounding, and some
 constexpr std::chrono::milliseconds kServeAgain{1000};
 
@@ -110,6 +112,15 @@ void Clerk::bring_home(const Record& record, const LocalJob& job) {
     if (auto done = slurm::requeue_job(job.label, held); !done)
         return spdlog::warn("{}", done.error().message);
     stay_away(record, job.id);
+}
+
+// A job that was requeued while its copy cannot be ended yet, since its site does not answer, does not start
+// meanwhile: elsewhere it would run a second time.
+void Clerk::put_off(const LocalJob& job) const {
+    if (job.eligible > now_in_seconds() + kSoon) return;
+    slurm::JobChange change;
+    change.start_after = kPutOff;
+    if (auto done = slurm::update_job(job.label, change); !done) spdlog::warn("{}", done.error().message);
 }
 
 // A job that came back from a site does not start there again, also while weirctld is not there to see to it.
@@ -238,6 +249,8 @@ void Clerk::look_after(std::uint32_t id) {
     const bool lost_node =
         job->state == LocalState::kPending && !pinned && !record.given_up() && same_job(record, *job);
     if (lost_node) await_return(record, *job);
+    if (job->state == LocalState::kPending && same_job(record, *job) && record.given_up() && !record.ended())
+        put_off(*job);
     settle(record, *job);
 }
 

@@ -94,6 +94,7 @@ LocalJob read(const slurm_job_info_t& job) {
     result.admin_comment = text(job.admin_comment);
     result.restarts = job.restart_cnt;
     result.submitted = Time(Duration(job.submit_time));
+    result.eligible = Time(Duration(job.eligible_time));
     if (job.start_time != 0) result.started = Time(Duration(job.start_time));
     if (known(job.time_limit) != 0) result.time_limit = std::chrono::minutes(job.time_limit);
     for (std::istringstream names(text(job.partition)); !names.eof();)

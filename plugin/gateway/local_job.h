@@ -41,6 +41,7 @@ struct LocalJob {
     std::uint32_t restarts = 0;
     Time submitted{};
     std::optional<Time> started;
+    Time eligible{};                      // not to begin before
     Duration time_limit{};                // zero: unlimited
     std::vector<std::string> partitions;  // of a running job the one that it runs in
     std::vector<std::string> nodes;

@@ -141,6 +141,7 @@ Result<void> update_job(const std::string& job, const JobChange& change) {
     if (change.time_limit) request.time_limit = static_cast<std::uint32_t>(change.time_limit->count());
     if (change.start_now) request.begin_time = std::time(nullptr);
     if (change.start_soon) request.begin_time = std::time(nullptr) + 2;
+    if (change.start_after) request.begin_time = std::time(nullptr) + change.start_after->count();
     job_array_resp_msg_t* raw = nullptr;
     const int status = slurm_update_job2(&request, &raw);
     return array_outcome(status, ArrayResponse(raw), "updating job " + job);

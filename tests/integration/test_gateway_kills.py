@@ -23,6 +23,7 @@ def west(home):
     site = home.sites["west"]
     yield site
     site.rest_answers(None)
+    site.link(True)
     if not site.pids("sshd", zombies=False):
         site.start("sshd")
     site.run("squeue -h -o %A | xargs -r scancel")
@@ -165,3 +166,22 @@ def test_a_copy_that_loses_its_node_comes_home_and_is_sent_again(home, west):
     assert own(output(home, jobs[0])) == ["begun"] and runs(west, jobs[0]) == 2 and runs(west, jobs[1]) == 1
     ended(home, west, jobs[0], "FAILED", "NODE_FAIL")
     ended(home, west, jobs[1], "NODE_FAIL")
+
+
+def test_a_job_that_is_requeued_while_its_site_does_not_answer_starts_nowhere_until_its_copy_is_gone(home, west):
+    job = send(home, "--requeue", script=COUNTS + "echo begun; sleep 300")
+    home.wait(lambda: "begun" in output(home, job), 60, "it to run")
+    west.link(False)
+    home.run(["scontrol", "requeue", str(job)], user="alice")
+    home.wait_state(job, "PENDING", 60)
+    # Home would take it at once, and Slurm's own rest is over soon.
+    home.wait(lambda: home.run(["scontrol", "update", f"jobid={job}", "partition=train", "starttime=now+8"],
+                               user="slurm", check=False).returncode == 0, 60, "it to be off its node")
+    for _ in range(2):
+        begins = home.job(job)["EligibleTime"]
+        home.wait(lambda begins=begins: home.job(job)["EligibleTime"] != begins, 30, "its start to be put off")
+    assert home.job(job)["JobState"] == "PENDING"
+    west.link(True)
+    ended(home, west, job, "CANCELLED")
+    home.wait_state(job, "RUNNING", 60)
+    assert home.job(job)["Partition"] == "train" and runs(west, job) == 1
