@@ -125,6 +125,8 @@ def ordeal(home, site, fault, name):
     for place in CANCELLED:
         home.run(["scancel", str(jobs[place])], user="alice")
         home.wait_state(jobs[place], "CANCELLED", 60)
+    home.wait(lambda: [run["withdrawn"] for run in told(home, site)["runs"] if run["job"] in
+                       [jobs[place] for place in CANCELLED]], 30, "the gateway to hear of it", until=all, step=0.1)
     fault.end()
     home.wait(lambda: told(home, site)["reachable"], 90, f"{site.name} to answer", step=0.3)
     for place in STAGES:
