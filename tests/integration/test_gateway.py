@@ -2,9 +2,9 @@
 """weir-gateway and weir-relay on real Slurm, with a site that has its own users, files and Slurm. Jobs are nominated as
 the controller does it: SlurmUser sets the partition and a word in the AdminComment."""
 
+import json
 import os
 import re
-import time
 
 import pytest
 
@@ -52,6 +52,38 @@ def test_a_script_finds_the_options_of_its_job_in_the_environment_and_may_have_w
         home.wait_state(each, "COMPLETED", timeout=60)
     assert own(output(home, job)) == ["4 3 2 12, my own"] + 4 * ["a task"]
     assert own(output(home, whole)) == ["32"]
+
+
+def test_arguments_memory_and_two_output_files_arrive_and_nothing_that_speaks_of_home(home, west):
+    home.run("""cat >told.sh <<'END'
+#!/bin/sh
+printf '%s|' "$@" "$SLURM_MEM_PER_NODE" "$(basename "$PWD")" "$OURS"; echo
+env | grep -E '^(SBATCH_|SLURM_SUBMIT_HOST=|SLURM_WEIR_)' >&2
+echo wrong >&2
+END""", user="alice")
+    job = int(home.run("OURS=kept SBATCH_COMMENT=ours SBATCH_TIMELIMIT=5 sbatch --parsable --hold --mem=3000 "
+                       "--partition=train --output=told.%j.out --error=told.%j.err told.sh 'a b' \"it's\" ''",
+                       user="alice").stdout)
+    nominate(home, job)
+    home.wait_state(job, "COMPLETED", timeout=60)
+    said, errors = (home.read(f"home/alice/told.{job}.{suffix}") for suffix in ("out", "err"))
+    ended(home, west, job, "COMPLETED")
+    [copy] = copies(west, job)
+    folder = west.run(["sacct", "-X", "-n", "-P", "-j", copy, "-o", "jobname"]).stdout.strip()
+    assert own(said) == [f"a b|it's||3000|{folder}|kept|"]
+    assert own(errors) == ["wrong"]
+
+
+def test_a_job_that_its_site_does_not_take_comes_home_or_fails_and_says_why(home, west):
+    west.run(["scontrol", "update", "partition=batch", "state=drain"])
+    stays, comes = (send(home, option, script="echo here") for option in ("--no-requeue", "--requeue"))
+    home.wait_state(stays, "FAILED", timeout=60)
+    assert "west does not take it: " in output(home, stays)
+    home.wait(lambda: home.job(comes)["Restarts"], 60, "it to be requeued", until=lambda seen: seen == "1")
+    assert copies(west, stays) == copies(west, comes) == {}
+    assert told(home)["sites"][0]["failures"] >= 2
+    home.run(["scancel", str(comes)], user="alice")
+    west.run(["scontrol", "update", "partition=batch", "state=up"])
 
 
 def test_output_appears_while_the_job_runs(home, west):
@@ -129,6 +161,27 @@ def test_no_other_step_runs_on_the_gateway(home, west):
     assert not os.path.exists("/tmp/weir-was-here")
     home.run(["scancel", str(job)], user="alice")
     home.wait_state(job, "CANCELLED", timeout=40)
+
+
+def test_a_gateway_that_is_killed_while_a_submission_is_under_way_finds_its_copy(home, west):
+    west.rest_answers("late_submit", only="/job/submit", late=5)
+    job = send(home, script="echo run >>../ran; exit 4")
+    def noted():
+        with open(home.path(f"state/weir-gateway/jobs/{job}.json"), encoding="utf-8") as file:
+            record = json.load(file)
+        return record["attempted"] and not record["run"]["remote_id"]
+
+    home.wait(lambda: os.path.exists(home.path(f"state/weir-gateway/jobs/{job}.json")) and noted(), 30,
+              "its submission to be under way", step=0.02)
+    home.kill("weir-gateway")
+    home.wait(lambda: home.pids("weir-gateway"), 20, "it to be gone", until=lambda left: not left)
+    west.rest_answers(None)
+    home.start_gateway()
+    home.wait_state(job, "FAILED", timeout=120)
+    assert home.job(job)["ExitCode"] == "4:0"
+    ended(home, west, job, "FAILED")
+    with open(west.scratch("alice", "ran"), encoding="utf-8") as file:
+        assert file.read() == "run\n"
 
 
 def test_a_killed_gateway_goes_on_and_nothing_runs_twice(home, west):
