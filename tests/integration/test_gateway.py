@@ -288,6 +288,6 @@ def test_nobody_reads_the_gateways_memory_and_it_leaves_no_core(home, west):
     limits = home.read(f"/proc/{pid}/limits")
     assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE), limits
     home.run(["kill", "-ABRT", str(pid)])
-    home.wait(lambda: home.pids("weir-gateway", zombies=False), 20, "it to be gone", until=lambda left: not left)
+    home.wait(lambda: home.pids("weir-gateway"), 20, "it to be gone", until=lambda left: not left)
     assert not [name for name in os.listdir(home.path("tmp")) if "core" in name]
     home.start_gateway()

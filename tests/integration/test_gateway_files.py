@@ -85,6 +85,7 @@ def test_output_that_cannot_be_read_keeps_no_job_and_is_left_at_the_site(home, w
     script = f"""{TALK}
 folder=${{PWD##*/}}
 cd .. && mv $folder.out $folder.moved && mkdir $folder.out
+for i in $(seq 100); do >$folder.out/$i; done  # no shorter than what has been read
 exit 6"""
     job = send(home, west, script=script)
     speaks(home, west, job)
