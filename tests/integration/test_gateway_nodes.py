@@ -2,6 +2,9 @@
 """Gateway nodes as contrib/gateway starts them: they say that they have what their host has not, and everywhere else
 Slurm goes on comparing."""
 
+import glob
+import os
+
 import pytest
 
 from conftest import ROOT
@@ -98,3 +101,67 @@ def test_jobs_with_gpus_cpus_and_memory_that_the_host_has_not_run_at_the_site(ho
     home.wait_state(job, "COMPLETED", timeout=60)
     assert own(output(home, job)) == ["32 0,1,2,3"]
     ended(home, west, job, "COMPLETED")
+
+
+CONTROLLERS = ("cpuset", "devices", "freezer", "memory")
+CONFINED = """CgroupPlugin=cgroup/v1
+ConstrainCores=yes
+ConstrainDevices=yes
+ConstrainRAMSpace=yes
+"""
+
+
+def control_groups():
+    """Makes a group in each hierarchy that Slurm needs, and takes it away again; whether that was possible."""
+    paths = [f"/sys/fs/cgroup/{controller}/weir-test-{os.getpid()}" for controller in CONTROLLERS]
+    try:
+        for path in paths:
+            os.mkdir(path)
+        return True
+    except OSError:
+        return False
+    finally:
+        for path in paths:
+            if os.path.isdir(path):
+                os.rmdir(path)
+
+
+@pytest.fixture
+def confined(home):
+    """The cluster with its jobs in control groups, which are the machine's: what Slurm leaves there is removed."""
+    if not control_groups():
+        pytest.skip(f"no control groups of version 1 can be made here ({', '.join(CONTROLLERS)} below /sys/fs/cgroup)")
+    conf = home.read("etc/slurm.conf")
+    for before, now in (("ProctrackType=proctrack/linuxproc", "ProctrackType=proctrack/cgroup"),
+                        ("TaskPlugin=task/none", "TaskPlugin=task/cgroup,task/affinity")):
+        assert before in conf
+        conf = conf.replace(before, now)
+    home.write("etc/slurm.conf", conf)
+    home.write("etc/cgroup.conf", CONFINED)
+    for name in ("slurmctld", *(f"slurmd@{node}" for node in NODES)):
+        home.stop(name)
+        home.start(name)
+    yield home
+    for node in NODES:
+        home.stop(f"slurmd@{node}")
+    for controller in CONTROLLERS:
+        for top in glob.glob(f"/sys/fs/cgroup/{controller}/slurm_west-*"):
+            for folder, _, _ in os.walk(top, topdown=False):
+                os.rmdir(folder)
+
+
+def test_they_hold_where_jobs_are_confined_to_their_cores_devices_and_memory(confined):
+    idle(confined)
+    job = send(confined, "--gpus-per-node=4", "--cpus-per-task=32", "--mem=200000", "--nodes=1",
+               script='echo "$SLURM_CPUS_ON_NODE $CUDA_VISIBLE_DEVICES"; while [ ! -e go ]; do sleep 0.2; done')
+    confined.wait(lambda: own(output(confined, job)), 60, "it to run")
+    relay = confined.run(["pgrep", "-f", f"weir-relay.*--job {job} "]).stdout.split()[0]
+    groups = dict(line.split(":")[1:] for line in confined.read(f"/proc/{relay}/cgroup").splitlines())
+    for controller in CONTROLLERS:
+        assert f"/job_{job}/step_batch" in groups[controller], groups
+    west = confined.sites["west"]
+    [folder] = [name for name in left_at(west, job) if not name.endswith(".out")]
+    west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
+    confined.wait_state(job, "COMPLETED", timeout=60)
+    assert own(output(confined, job)) == ["32 0,1,2,3"]
+    ended(confined, west, job, "COMPLETED")
