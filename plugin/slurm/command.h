@@ -40,7 +40,7 @@ struct JobChange {
     std::optional<std::string> admin_comment;
     std::vector<std::string> partitions;  // of a pending job, its whole list; empty: as it is
     std::optional<std::chrono::minutes> time_limit;
-    bool start_now = false;  // takes away the begin time
+    bool start_now = false;                           // takes away the begin time
     std::optional<std::chrono::seconds> start_after;  // of a pending job: from now on
     // Slurm's own rest after a requeue is cut short; slurmd ends a job that is back on its node in the very
     // second in which it was ended there.
