@@ -226,7 +226,7 @@ std::string Mover::look(Task& task, Stream& stream, const std::string& path) {
         return {};
     }
     moves(task);
-    const std::string found = piece ? std::move(*piece) : "";
+    std::string found = piece ? std::move(*piece) : "";
     note(stream, found.empty() ? Seen::kNothing : Seen::kMore, over);
     count(task, static_cast<std::int64_t>(found.size()));
     return found;
@@ -248,10 +248,10 @@ void Mover::count(const Task& task, std::int64_t bytes) {
 // is noted.
 bool Mover::note_late_output(Task& task) {
     if (task.record.given_up() || task.record.output_kept || task.lost) return true;
-    for (const auto& [path, stream] :
-         {std::pair(task.record.output, task.streams[0]), std::pair(task.record.errors, task.streams[1])}) {
-        if (path.empty() || !stream.at_end) continue;
-        const auto more = sftp(task.record.run.remote_user).read(path, stream.read, 1);
+    for (const std::size_t number : {0U, 1U}) {
+        const std::string path = number == 0 ? task.record.output : task.record.errors;
+        if (path.empty() || !task.streams[number].at_end) continue;
+        const auto more = sftp(task.record.run.remote_user).read(path, task.streams[number].read, 1);
         if (!more || more->empty()) continue;
         change(task, [&](Record& it) {
             it.output_kept = true;

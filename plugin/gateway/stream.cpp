@@ -11,8 +11,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstPause{500};  // between two looks at a copy that runs
 constexpr milliseconds kLongestPause{10'000};
 constexpr milliseconds kFirstLook{50};  // and at one that has ended
-constexpr milliseconds kFirstRest{2000};
-constexpr milliseconds kLongestRest{16'000};
+constexpr milliseconds kLeastRest{2000};
+constexpr milliseconds kMostRest{16'000};
 constexpr int kQuietEnd = 3;  // looks without news after which the output of a copy that has ended is whole
 constexpr int kMostRefusals = 5;
 
@@ -42,7 +42,7 @@ void note_none(Stream& stream, bool over) {
 milliseconds rest_after(const std::array<Stream, 2>& streams, bool over) {
     const auto troubles = [](const Stream& one) { return one.at_end ? 0 : one.troubles; };
     if (const int most = std::max(troubles(streams[0]), troubles(streams[1])); most > 0)
-        return std::min(kLongestRest, kFirstRest * (1 << std::min(most - 1, 5)));
+        return std::min(kMostRest, kLeastRest * (1 << std::min(most - 1, 5)));
     const int quiet = std::min(streams[0].quiet, streams[1].quiet);
     if (over) return kFirstLook * (1 << std::min(quiet, 2));
     return std::min(kLongestPause, kFirstPause * (1 << std::min(quiet, 5)));
