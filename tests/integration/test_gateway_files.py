@@ -3,6 +3,8 @@
 that is known."""
 
 import os
+import re
+import signal
 
 import pytest
 
@@ -71,6 +73,30 @@ def test_a_file_that_changes_while_the_line_is_down_is_sent_anew(home, west):
     came_whole(home, west, job, 0, timeout=120)
     assert same(home, "data/new", "new")
     home.run("rm new data/new", user="alice")
+
+
+def test_how_far_large_files_are_is_told_while_they_move(home, west):
+    big_file(home, "data/large", 60)
+    job = send(home, west, "--weir-stage-in=data/large", "--weir-stage-out=large", script=f"{TALK}mv data/large large")
+
+    def told_as(how):
+        """The line is slow until it is told: sshd moves little at a time."""
+        west.kill("sshd", signal.SIGCONT)
+        west.kill("sshd", signal.SIGSTOP)
+        return re.search(rf"^weir: (data/)?large: \d+ of 60 MiB {how}$", output(home, job), re.MULTILINE)
+
+    try:
+        home.wait(lambda: size_at(west, f"weir.*.{job}.*/data/large"), 60, "it to begin to arrive", step=0.002)
+        home.wait(lambda: told_as("sent"), 60, "it to be told", step=0.5)
+        west.kill("sshd", signal.SIGCONT)
+        let_go(west, job)
+        home.wait(lambda: sum(parts(home).values()), 60, "it to begin to come back", step=0.002)
+        home.wait(lambda: told_as("brought back"), 60, "it to be told", step=0.5)
+    finally:
+        west.kill("sshd", signal.SIGCONT)
+    came_whole(home, west, job, 0, timeout=120)
+    assert same(home, "data/large", "large")
+    home.run("rm large data/large", user="alice")
 
 
 def test_files_that_would_meet_at_the_site_are_refused(home, west):

@@ -232,6 +232,8 @@ def test_a_copy_that_waits_too_long_comes_back_rests_and_runs_at_home(sites):
 
 def test_a_job_that_outlives_its_limit_ends_within_what_was_set_aside_for_it(sites):
     assert sites.ended(sites.outlives, "TIMEOUT") == "north"
+    # Where it began there in the second in which it began here nothing is added to its limit here, and either Slurm may
+    # be the first to see it.
     [copy] = sites.wait(lambda: sites.copies(sites.outlives, site="north"), 60, "its copy to have ended",
-                        until=lambda seen: [one["state"] for one in seen] == ["TIMEOUT"])
+                        until=lambda seen: [one["state"] for one in seen] in (["TIMEOUT"], ["CANCELLED"]))
     assert 60 <= copy["seconds"] <= 120  # its limit, and a minute of overtime
