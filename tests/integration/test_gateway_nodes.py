@@ -88,19 +88,29 @@ def test_an_ordinary_node_that_has_less_than_it_should_is_still_found_out(home):
     assert "Low" in seen["Reason"] and ("DRAIN" in seen["State"] or "INVAL" in seen["State"]), seen
 
 
-def test_jobs_with_gpus_cpus_and_memory_that_the_host_has_not_run_at_the_site(home):
+def large_job(home):
+    """A job that asks for more than the gateway host has, and runs at the site until it is let end."""
     idle(home)
     job = send(home, "--gpus-per-node=4", "--cpus-per-task=32", "--mem=200000", "--nodes=1",
                script='echo "$SLURM_CPUS_ON_NODE $CUDA_VISIBLE_DEVICES"; while [ ! -e go ]; do sleep 0.2; done')
     home.wait(lambda: own(output(home, job)), 60, "it to run")
-    step = home.run(["pgrep", "-f", f"slurmstepd: .{job}[.]"]).stdout.split()[0]
-    assert "LD_PRELOAD" not in home.run(["cat", f"/proc/{step}/environ"]).stdout  # it sees its host as it is
+    return job
+
+
+def ends_with_what_it_asked_for(home, job):
     west = home.sites["west"]
     [folder] = [name for name in left_at(west, job) if not name.endswith(".out")]
     west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
     home.wait_state(job, "COMPLETED", timeout=60)
     assert own(output(home, job)) == ["32 0,1,2,3"]
     ended(home, west, job, "COMPLETED")
+
+
+def test_jobs_with_gpus_cpus_and_memory_that_the_host_has_not_run_at_the_site(home):
+    job = large_job(home)
+    step = home.run(["pgrep", "-f", f"slurmstepd: .{job}[.]"]).stdout.split()[0]
+    assert "LD_PRELOAD" not in home.run(["cat", f"/proc/{step}/environ"]).stdout  # it sees its host as it is
+    ends_with_what_it_asked_for(home, job)
 
 
 CONTROLLERS = ("cpuset", "devices", "freezer", "memory")
@@ -151,17 +161,9 @@ def confined(home):
 
 
 def test_they_hold_where_jobs_are_confined_to_their_cores_devices_and_memory(confined):
-    idle(confined)
-    job = send(confined, "--gpus-per-node=4", "--cpus-per-task=32", "--mem=200000", "--nodes=1",
-               script='echo "$SLURM_CPUS_ON_NODE $CUDA_VISIBLE_DEVICES"; while [ ! -e go ]; do sleep 0.2; done')
-    confined.wait(lambda: own(output(confined, job)), 60, "it to run")
+    job = large_job(confined)
     relay = confined.run(["pgrep", "-f", f"weir-relay.*--job {job} "]).stdout.split()[0]
     groups = dict(line.split(":")[1:] for line in confined.read(f"/proc/{relay}/cgroup").splitlines())
     for controller in CONTROLLERS:
         assert f"/job_{job}/step_batch" in groups[controller], groups
-    west = confined.sites["west"]
-    [folder] = [name for name in left_at(west, job) if not name.endswith(".out")]
-    west.run(["touch", f"/scratch/w-alice/{folder}/go"], user="w-alice")
-    confined.wait_state(job, "COMPLETED", timeout=60)
-    assert own(output(confined, job)) == ["32 0,1,2,3"]
-    ended(confined, west, job, "COMPLETED")
+    ends_with_what_it_asked_for(confined, job)
