@@ -7,6 +7,7 @@ import os
 import pwd
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from weirlab import Lab, LabError, LabTimeout, expand
+from weirlab.init import CONTROL
 
 from conftest import ROOT
 
@@ -160,6 +162,16 @@ def test_nothing_outlives_a_keeper_that_is_killed(lab):
     with Lab.up(directory, nodes=1) as again:
         assert again.run("sinfo -h -o %D").stdout.strip() == "1"
     assert_no_trace(directory)
+
+
+def test_a_lab_outlives_those_who_ask_it_and_go_away(lab):
+    cluster = lab(nodes=1)
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.connect(cluster.path(CONTROL))
+            client.sendall(b'{"do": "ended", "pid": 0}\n')
+    assert cluster.run("sinfo -h -o %D").stdout.strip() == "1"
+    assert cluster.namespace.ask(do="ended", pid=0) == {"status": None}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ A lab's site has one too. It listens on CONTROL for one JSON object a connection
 only its own children, so a daemon that forgets its dead children is seen to: they stay zombies.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -135,17 +136,15 @@ def _answer(request, ended):
 
 def _serve_one(listener, ended):
     connection, _ = listener.accept()
-    with connection, connection.makefile("rw", encoding="utf-8") as stream:
+    # Whoever asked may be gone before the answer, which is seen when it is written and again when the stream is closed.
+    with contextlib.suppress(OSError), connection, connection.makefile("rw", encoding="utf-8") as stream:
         try:
             connection.settimeout(5)
             answer = _answer(json.loads(stream.readline()), ended)
         except (OSError, ValueError, KeyError) as error:
             answer = {"error": repr(error)}
-        try:
-            stream.write(json.dumps(answer) + "\n")
-            stream.flush()
-        except OSError:
-            pass
+        stream.write(json.dumps(answer) + "\n")
+        stream.flush()
 
 
 def serve(announce):

@@ -104,7 +104,7 @@ def main():
                 _hold(world, announce_write, keeper)
         os.close(announce_write)
         _watch(holders, announce_read, record, facts)
-    except _Stop:
+    except (_Stop, BrokenPipeError):  # whoever asked for the lab wants no more of it, or is gone
         pass
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
