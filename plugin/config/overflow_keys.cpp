@@ -99,6 +99,7 @@ OverflowRule read_overflow_rule(const Value& value) {
         {"better", [&](const Value& v) { keep(v.as("a share", read_share), rule.better); }},
         {"stay", [&](const Value& v) { read_seconds(v, rule.stay); }},
         {"unknown_wait", [&](const Value& v) { read_seconds(v, rule.unknown_wait); }},
+        {"egress", [&](const Value& v) { keep(v.as("a size", read_size), rule.egress); }},
         {"sites",
          [&](const Value& v) { read_names_of_some(v, "a list of sites", read_site_name, rule.sites); }},
     });

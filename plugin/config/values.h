@@ -74,6 +74,9 @@ Read<std::string> read_listen(std::string_view text);
 // "0.60", "12": an amount of the one currency, with at most six decimals.
 Read<Money> read_money(std::string_view text);
 
+// "500MB", "20GB": whole numbers of kB, MB, GB or TB, each a thousand of the one before.
+Read<Bytes> read_size(std::string_view text);
+
 // "USD"
 Read<std::string> read_currency(std::string_view text);
 

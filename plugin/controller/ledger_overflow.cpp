@@ -29,6 +29,7 @@ json nomination_to_json(const Nomination& one) {
         {"home_start", optional_time(one.home_start)},
         {"gpus", one.gpus},
         {"worst_micros", one.worst.value},
+        {"egress", one.egress.value},
         {"vouchers", list_of(one.vouchers,
                              [](const VoucherShare& share) {
                                  return json{{"voucher", share.voucher}, {"gpu_seconds", share.amount.value}};
@@ -58,6 +59,7 @@ Nomination nomination_from_json(const json& object) {
     one.home_start = optional_time_of(object, "home_start");
     one.gpus = object.value("gpus", 0);  // of before it was noted: reckoned anew once it is at the site
     one.worst = Money{object.at("worst_micros").get<std::int64_t>()};
+    one.egress = Bytes{object.value("egress", std::int64_t{0})};  // likewise
     for (const json& share : object.at("vouchers"))
         one.vouchers.push_back(
             {share.at("voucher"), GpuSeconds{share.at("gpu_seconds").get<std::int64_t>()}});

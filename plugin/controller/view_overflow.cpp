@@ -32,6 +32,7 @@ json place_to_json(const PlaceReport& place) {
             {"wait_from", place.wait_from},
             {"stage_in_seconds", place.stage_in.count()},
             {"run_seconds", place.run.count()},
+            {"stage_out_seconds", place.stage_out.count()},
             {"done_in_seconds", place.takes().count()},
             {"price", amount(place.price)},
             {"voucher_gpu_hours", gpu_hours(place.vouchers)},

@@ -26,9 +26,10 @@ json rooms(const SiteState& state) {
     return list;
 }
 
-// A record says so itself only once the copy has ended.
-json live_run(const Record& record) {
+// A record says so itself only once the copy has ended, and what has come back at its next stage.
+json live_run(const Record& record, const Live& live) {
     json run = to_json(record.run);
+    run["brought"] = std::max(record.run.brought.value, live.egress);
     run["withdrawn"] = record.withdrawal != Withdrawal::kNone;
     return run;
 }
@@ -84,7 +85,7 @@ std::string report(Board& board, const std::string& host, const std::vector<std:
     const std::scoped_lock hold(board.lock());
     std::map<std::string, json> runs;
     for (const auto& [job, record] : board.records().all())
-        if (!record.ended()) runs[record.site].push_back(live_run(record));
+        if (!record.ended()) runs[record.site].push_back(live_run(record, board.live(job)));
     Ended ended = told_ended(board.records(), sites, after);
     json list = json::array();
     for (const std::string& name : sites) {

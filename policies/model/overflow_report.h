@@ -20,13 +20,14 @@ struct PlaceReport {
     std::string wait_from;  // what the wait rests on, in one clause
     Duration stage_in{};
     Duration run{};
-    Money price;           // of GPUs and power, less what vouchers cover
+    Duration stage_out{};
+    Money price;           // of GPUs, power and egress, less what vouchers cover
     GpuSeconds vouchers;   // that cover the rest
     Money time;            // what the time until it is done is worth to its user
     Money worst;           // of price, were it to use all of its time limit
     std::string excluded;  // why it is out of the question, in one clause on "it"; then the rest may be blank
 
-    Duration takes() const { return wait + stage_in + run; }
+    Duration takes() const { return wait + stage_in + run + stage_out; }
     Money total() const { return plus(price, time); }
     bool operator==(const PlaceReport&) const = default;
 };

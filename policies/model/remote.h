@@ -120,6 +120,7 @@ struct Nomination {
     std::optional<Time> home_start;      // Slurm's forecast then, of its start at home
     int gpus = 0;                        // that this is reckoned for
     Money worst;                         // set aside: what it costs at most beyond vouchers
+    Bytes egress;                        // that is counted in there
     std::vector<VoucherShare> vouchers;  // set aside
     std::string why;
     bool confirmed = false;                     // Slurm has the list; before, the write may not have happened

@@ -38,14 +38,18 @@ std::string too_dear(const Work& work, const OverflowRule& rule, const Job& job,
     return work.accounts.lacks(rule, worst);
 }
 
+// How long files take between here and there.
+Duration on_their_way(const SiteWork& there, Bytes size) {
+    if (size.value <= 0) return {};
+    const bool known = there.look != nullptr && there.look->bytes_per_second > 0;
+    const std::int64_t rate = known ? there.look->bytes_per_second : kBytesASecondUnless;
+    return Duration((size.value - 1) / rate + 1);
+}
+
 }  // namespace
 
 Duration stage_in(const SiteWork& there, const Job& job) {
-    const std::int64_t bytes = job.overflow.stage_in.value_or(Bytes{}).value;
-    if (bytes <= 0) return {};
-    const bool known = there.look != nullptr && there.look->bytes_per_second > 0;
-    const std::int64_t rate = known ? there.look->bytes_per_second : kBytesASecondUnless;
-    return Duration((bytes - 1) / rate + 1);
+    return on_their_way(there, job.overflow.stage_in.value_or(Bytes{}));
 }
 
 PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& job,
@@ -74,7 +78,7 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
 }
 
 Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_type, Gpus gpus,
-               const Job& job) {
+               const Job& job, Bytes egress) {
     const Terms& terms = there.site->terms;
     const Duration longest = job.time_limit + there.site->overtime;
     const GpuSeconds all = gpus * longest;
@@ -82,7 +86,8 @@ Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_t
     const Time over = at + there.site->max_remote_wait + stage_in(there, job) + longest;
     Worst worst;
     worst.shares = work.accounts.cover(*there.site, gpu_type, job.account, all, over);
-    worst.money = cost(all - sum(worst.shares), terms.gpu_hour.of(gpu_type).value_or(Money{}));
+    worst.money = plus(cost(all - sum(worst.shares), terms.gpu_hour.of(gpu_type).value_or(Money{})),
+                       cost(egress, terms.egress_gb));
     if (!terms.power_included)
         worst.money = plus(worst.money, dearest_power_cost(terms.power, gpu_type, gpus, at, over, longest,
                                                            work.snapshot.utc_offset));
@@ -112,18 +117,20 @@ Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, c
     place.wait_from = "what jobs sent there lately have waited";
     place.stage_in = stage_in(there, job);
     place.run = run_at(work, job, place.gpu_type);
+    place.stage_out = on_their_way(there, rule.egress);
     const Ask ask = ask_there(there, job);
     const Gpus gpus = ask.all_gpus();
     const Money gpu_hour = there.site->terms.gpu_hour.of(place.gpu_type).value_or(Money{});
-    Worst worst = worst_of(work, there, place.gpu_type, gpus, job);
+    Worst worst = worst_of(work, there, place.gpu_type, gpus, job, rule.egress);
     quote.gpus = static_cast<int>(gpus.value);
     quote.shares = std::move(worst.shares);
     // The run that is priced may take longer, or less long, than the worst.
-    const Time done = work.snapshot.at + place.takes();
+    const Time done = work.snapshot.at + place.wait + place.stage_in + place.run;
     place.vouchers =
         sum(work.accounts.cover(*there.site, place.gpu_type, job.account, gpus * place.run, done));
     place.worst = worst.money;
-    place.price = price_of(work, there.site->terms, place, gpus, gpu_hour);
+    place.price = plus(price_of(work, there.site->terms, place, gpus, gpu_hour),
+                       cost(rule.egress, there.site->terms.egress_gb));
     place.time = cost(gpus * place.takes(), rule.value_of_time);
     quote.reckoned = true;
     if (there.more <= 0) {

@@ -184,6 +184,7 @@ class Choice {
         one.home_start = job_.expected_start;
         one.gpus = quote.gpus;
         one.worst = quote.place.worst;
+        one.egress = rule_.egress;
         one.vouchers = quote.shares;
         one.why = told_.why;
         w_.accounts.set_aside(one);

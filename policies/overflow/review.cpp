@@ -63,6 +63,7 @@ class Review {
         if (now.place.excluded.empty()) {
             n_.gpus = now.gpus;
             n_.worst = now.place.worst;
+            n_.egress = rule_->egress;
             n_.vouchers = now.shares;
         }
         w_.accounts.set_aside(n_);  // until it is taken back

@@ -57,7 +57,7 @@ struct Terms {
     GpuPrices gpu_hour;
     bool power_included = true;  // false: power is paid besides
     PowerTerms power;
-    Money egress_gb;  // for each 10^9 bytes staged out
+    Money egress_gb;  // for each 10^9 bytes that come back
 
     bool operator==(const Terms&) const = default;
 };
@@ -93,6 +93,7 @@ struct OverflowRule {
     double better = 0.20;                           // a site must be so much cheaper than home
     Duration stay = std::chrono::minutes(5);        // for so long
     Duration unknown_wait = std::chrono::hours(1);  // at home, at least, where Slurm has no forecast
+    Bytes egress;                                   // that one job is reckoned to bring back
     std::vector<std::string> sites;                 // these alone; empty: all
 
     bool operator==(const OverflowRule&) const = default;

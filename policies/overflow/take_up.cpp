@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,7 +25,8 @@ Nomination nomination_of(const Work& work, const SiteWork& there, const RemoteRu
     one.restarts = run.restarts;
     one.limit = job.time_limit;
     one.gpus = run.gpus;
-    Worst worst = worst_of(work, there, run.gpu_type, Gpus{run.gpus}, job);
+    one.egress = std::max(rule.egress, run.brought);
+    Worst worst = worst_of(work, there, run.gpu_type, Gpus{run.gpus}, job, one.egress);
     one.worst = worst.money;
     one.vouchers = std::move(worst.shares);
     one.why = "it runs there, says the site's gateway, and nothing is remembered of why";
@@ -48,26 +50,41 @@ Held held(const Work& work, const Nomination& one, const Job& job) {
     return {};
 }
 
+void make_up_gpus(Work& work, const SiteWork& there, Nomination& one) {
+    const Job* job = work.job_of(one);
+    if (job == nullptr) return;
+    const Held now = held(work, one, *job);
+    if (now.gpus <= one.gpus) return;
+    Job as_nominated = *job;  // its time limit may have been extended here, and not there
+    if (one.limit > Duration{}) as_nominated.time_limit = one.limit;
+    work.accounts.give_back(one);
+    Worst worst = worst_of(work, there, now.type, Gpus{now.gpus}, as_nominated, one.egress);
+    one.gpus = now.gpus;
+    one.worst = worst.money;
+    one.vouchers = std::move(worst.shares);
+    work.accounts.set_aside(one);
+}
+
+void make_up_egress(Work& work, const SiteWork& there, Nomination& one) {
+    const RemoteRun* run = live_run(work, one);
+    if (run == nullptr || run->brought <= one.egress) return;
+    work.accounts.give_back(one);
+    one.worst = plus(one.worst, cost(run->brought - one.egress, there.site->terms.egress_gb));
+    one.egress = run->brought;
+    work.accounts.set_aside(one);
+}
+
 }  // namespace
 
-// Slurm may have given it more than it was reckoned with: all of that is set aside, even if it is more than
-// there is.
+// Slurm may have given it more than it was reckoned with, and it may bring back more: all of that is set
+// aside, even if it is more than there is.
 void make_up(Work& work) {
     for (Nomination& one : work.memory().nominations) {
         if (!one.started_with || one.settled) continue;
-        const Job* job = work.job_of(one);
         const SiteWork* there = work.site(one.site);
-        if (job == nullptr || there == nullptr) continue;
-        const Held now = held(work, one, *job);
-        if (now.gpus <= one.gpus) continue;
-        Job as_nominated = *job;  // its time limit may have been extended here, and not there
-        if (one.limit > Duration{}) as_nominated.time_limit = one.limit;
-        work.accounts.give_back(one);
-        Worst worst = worst_of(work, *there, now.type, Gpus{now.gpus}, as_nominated);
-        one.gpus = now.gpus;
-        one.worst = worst.money;
-        one.vouchers = std::move(worst.shares);
-        work.accounts.set_aside(one);
+        if (there == nullptr) continue;
+        make_up_gpus(work, *there, one);
+        make_up_egress(work, *there, one);
     }
 }
 

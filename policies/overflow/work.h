@@ -114,14 +114,14 @@ PlaceReport home_place(const Work& work, const OverflowRule& rule, const Job& jo
                        const std::optional<Time>& forecast);
 Quote quote(const Work& work, const SiteWork& there, const OverflowRule& rule, const Job& job);
 
-// The most that a job can cost at a site, if it starts within the time that it may wait there and uses all of
-// its time limit, and what the site lets it run beyond.
+// The most that a job can cost at a site, if it starts within the time that it may wait there, uses all of
+// its time limit and what the site lets it run beyond, and brings back so much.
 struct Worst {
     std::vector<VoucherShare> shares;
     Money money;  // beyond them
 };
 Worst worst_of(const Work& work, const SiteWork& there, const std::string& gpu_type, Gpus gpus,
-               const Job& job);
+               const Job& job, Bytes egress);
 
 // Against whose budget a run counts that nothing is remembered of; nullptr: no rule sends jobs there.
 const OverflowRule* rule_for(const Work& work, const Site& site);

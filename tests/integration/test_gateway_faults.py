@@ -56,7 +56,7 @@ class Certificate(Link):
     """REST shows the certificate of an authority that home does not know, then home is given that authority."""
 
     def begin(self):
-        self.site.new_certificate()
+        self.site.new_authority()
 
     def end(self):
         self.site.home.write(f"etc/sites/{self.site.name}/ca.pem", self.site.read("etc/tls/ca.pem"), owner="slurm")

@@ -209,3 +209,17 @@ def test_files_never_move_to_a_server_that_is_not_the_one_that_is_known(home, we
     let_go(west, waits)
     came_whole(home, west, runs, 3)
     came_whole(home, west, waits, 4)
+
+
+def test_files_move_again_once_the_server_is_the_known_one_again(home, west):
+    known = {name: west.read(f"etc/ssh/{name}") for name in ("host", "host.pub")}
+    runs = send(home, west, script=f"{TALK}exit 3")
+    speaks(home, west, runs)
+    west.new_host_key()
+    home.wait(lambda: "its host key is not the one in weir.yaml" in output(home, runs), 60, "to be told")
+    let_go(west, runs)
+    home.wait(lambda: stage(home, west, runs), 60, "it to have ended there", until=lambda seen: seen == "fetching")
+    for name, text in known.items():
+        west.write(f"etc/ssh/{name}", text, mode=0o600)
+    west.restart("sshd", 22)
+    came_whole(home, west, runs, 3)

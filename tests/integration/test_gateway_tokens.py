@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tokens that run out while jobs run at a site, and submissions of which nobody knows whether they came."""
+"""Tokens that run out or are not taken while jobs are at a site, certificates that are not to be believed, and
+submissions of which nobody knows whether they came."""
 
 import time
 
@@ -98,6 +99,27 @@ def test_a_token_that_the_site_does_not_take_holds_up_its_user_alone(home, unsur
     assert copies(west, waits) == {}
     renew_with(home, west, program)
     came_whole(home, west, waits, 3)
+
+
+@pytest.mark.parametrize("wrong, said", [({"host": "rest.east.example"}, "no alternative certificate subject name"),
+                                         ({"days": -1}, "certificate has expired")])
+def test_a_certificate_of_another_host_or_time_is_not_believed_and_its_jobs_go_on(home, unsure, wrong, said):
+    west = home.sites["west"]
+    job = send(home, west, script=f"{TALK}exit 4")
+    speaks(home, west, job)
+    west.new_certificate(**wrong)
+    home.wait(lambda: told(home, west), 60, "the gateway to believe west no more", step=0.3,
+              until=lambda seen: not seen["reachable"] and said in seen["problem"])
+    waits = send(home, west, script=f"{TALK}exit 5")
+    home.wait_state(waits, "RUNNING", 60)
+    for one in (job, waits):
+        let_go(west, one)
+    home.wait(lambda: list(copies(west, job).values()), 60, "its copy to end", until=lambda seen: seen == ["FAILED"],
+              step=0.3)
+    assert home.job(job)["JobState"] == "RUNNING" and copies(west, waits) == {}
+    west.new_certificate()
+    came_whole(home, west, job, 4)
+    came_whole(home, west, waits, 5)
 
 
 def test_a_submission_that_comes_when_it_was_made_again_runs_once(home, unsure):

@@ -181,9 +181,14 @@ def test_a_full_file_system_takes_no_more_until_it_is_freed(home, west):
     assert sftp(home, "put tmp/there /scratch/w-alice/more\n", known).returncode == 0
 
 
-def test_another_authoritys_certificate_is_refused(home):
+def test_a_certificate_of_another_host_or_time_or_authority_is_refused(home):
     west = home.sites["west"]
+    for wrong in ({"host": "rest.east.example"}, {"days": -1}):
+        west.new_certificate(**wrong)
+        assert curl(home).returncode == 60
     west.new_certificate()
+    assert '"UP"' in curl(home).stdout
+    west.new_authority()
     assert curl(home).returncode == 60
     home.write("etc/sites/west/ca.pem", west.read("etc/tls/ca.pem"), owner="slurm")
     assert '"UP"' in curl(home).stdout

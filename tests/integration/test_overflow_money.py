@@ -131,10 +131,11 @@ def under_way(sites, site):
 
 
 def test_ten_jobs_at_once_never_overdraw_a_voucher_or_a_budget(sites):
-    # A job can cost 120 GPU-seconds: of a voucher at west, of the budget at north; both cover three.
+    # A job can cost 120 GPU-seconds: of a voucher at west, of the budget at north, where it brings back less than the
+    # cent's worth that it is reckoned to; both cover three.
     before = sites.budget()["today"]
     sites.apply(sites=with_vouchers(west=voucher("three", 360)),
-                more=f", budget: {{per_day: {before + 3 * 120 * 0.02:.6f}}}")
+                more=f", egress: 10kB, budget: {{per_day: {before + 3 * (120 * 0.02 + 0.01):.6f}}}")
     books = {site: Books(sites, site) for site in ("west", "north")}
     script = 'echo "ran"; sleep 4'
     for_nothing = ("--weir-overflow=prefer:west", "--weir-max-cost=0")
@@ -172,6 +173,27 @@ def test_ten_jobs_at_once_never_overdraw_a_voucher_or_a_budget(sites):
         assert not sites.copies(*(set(west + north) - set(ran[site])), site=site)
     for job in west + north:
         assert own(output(sites.home, job, "alice" if job in west else "bob")) == ["ran"]
+
+
+def test_what_jobs_are_reckoned_to_bring_back_is_set_aside_too(sites):
+    # At most 2.40 for 120 GPU-seconds and 2.00 for 2 MB; the budget covers two, and then some.
+    before, each = sites.budget()["today"], 4.40
+    sites.apply(sites=with_vouchers(), more=f", egress: 2MB, budget: {{per_day: {before + 2 * each + 1.50:.6f}}}")
+    books, most = Books(sites, "north"), 0
+    jobs = [sites.submit("--weir-overflow=prefer:north", f"--weir-stage-out=result-{number}", minutes=1, user="bob",
+                         script=f"head -c 1500000 /dev/zero >result-{number}; sleep 3") for number in range(4)]
+
+    def look():
+        nonlocal most
+        budget = sites.budget()
+        assert budget["today"] + budget["aside"] <= budget["per_day"] + 1e-9
+        most = max(most, round(budget["aside"] / each, 6))
+        return set(jobs) & set(map(int, sites.run(["squeue", "-h", "-o", "%A"]).stdout.split()))
+
+    sites.wait(look, 180, "all jobs to be over", until=lambda left: not left)
+    assert [sites.ended(job) for job in jobs] == ["north"] * 4
+    used, cents, work = books.settled(*jobs)
+    assert most == 2 and cents == 2 * work + 4 * 150
 
 
 def lose_node(sites, job):

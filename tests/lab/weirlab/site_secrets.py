@@ -3,20 +3,28 @@
 etc/sites/NAME ca.pem, a token USER.jwt and a private key USER.key for each user, under the name here and there."""
 
 import base64
+import datetime
 import hashlib
 import os
 
 from . import tokens
 
 JWT_KEY = "state/slurmctld/jwt_hs256.key"
-_CERTIFICATE = """set -e; mkdir -p etc/tls; cd etc/tls; umask 077
-printf '[req]\\ndistinguished_name=dn\\n[dn]\\n' > openssl.cnf
-new='openssl req -x509 -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2'
-$new -keyout ca.key -out ca.pem -subj "/CN=CA of $1" -addext basicConstraints=critical,CA:TRUE \\
+_AUTHORITY = """set -e; mkdir -p etc/tls; cd etc/tls; umask 077
+printf '[req]\\ndistinguished_name=dn\\n[dn]\\n[ca]\\ndefault_ca=own\\n[own]\\ndatabase=index.txt\\n' > openssl.cnf
+printf 'policy=any\\nunique_subject=no\\nrand_serial=yes\\n[any]\\ncommonName=supplied\\n' >> openssl.cnf
+openssl req -x509 -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \\
+  -keyout ca.key -out ca.pem -subj "/CN=CA of $1" -addext basicConstraints=critical,CA:TRUE \\
   -addext keyUsage=critical,keyCertSign -addext subjectKeyIdentifier=hash
-$new -keyout rest.key -out rest.pem -subj "/CN=rest.$1.example" -CA ca.pem -CAkey ca.key \\
-  -addext "subjectAltName=DNS:rest.$1.example" -addext basicConstraints=critical,CA:FALSE
-chmod 644 ca.pem rest.pem"""
+chmod 644 ca.pem"""
+_CERTIFICATE = """set -e; cd etc/tls; umask 077
+openssl req -new -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \\
+  -keyout rest.key -out rest.csr -subj "/CN=$1"
+printf 'subjectAltName=DNS:%s\\nbasicConstraints=critical,CA:FALSE\\n' "$1" > rest.ext
+: > index.txt
+openssl ca -batch -config openssl.cnf -cert ca.pem -keyfile ca.key -in rest.csr -out rest.pem -outdir . -notext \\
+  -md sha256 -extfile rest.ext -startdate "$2" -enddate "$3"
+chmod 644 rest.pem"""
 _KEYS = """set -e; mkdir -p etc/ssh; cd etc/ssh
 for name in "$@"; do rm -f $name; ssh-keygen -q -t ed25519 -N '' -C $name -f $name; done"""
 
@@ -25,9 +33,18 @@ def _run(site, script, *arguments):
     site.run(["/bin/sh", "-c", script, "sh", *arguments], cwd=site.directory)
 
 
-def certificate(site):
-    """A new authority, and a certificate by it for the site's REST service."""
-    _run(site, _CERTIFICATE, site.name)
+def authority(site):
+    """A new authority, whose certificates home does not believe until it is given it."""
+    _run(site, _AUTHORITY, site.name)
+
+
+def certificate(site, host=None, days=2):
+    """A new certificate by the authority for the site's REST service, or another host's name. It is valid since two
+    days ago, and for so many days more."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    ends = (now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+    begins = (now - datetime.timedelta(days=2)).strftime("%Y%m%d%H%M%SZ")
+    _run(site, _CERTIFICATE, host or f"rest.{site.name}.example", begins, ends)
 
 
 def host_key(site):
@@ -39,6 +56,7 @@ def host_key(site):
 
 def make(site):
     """All of them, at the site; returns the host key's fingerprint."""
+    authority(site)
     certificate(site)
     _run(site, _KEYS, *site.people.names)
     site.write(JWT_KEY, os.urandom(32), owner="slurm", mode=0o600)

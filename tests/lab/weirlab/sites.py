@@ -112,9 +112,14 @@ class Site(Lab):
         site_services.start_relay(self)
         os.replace(f"{path}.new", path)
 
-    def new_certificate(self):
+    def new_authority(self):
         """REST shows from now on a certificate of an authority that home does not know."""
-        site_secrets.certificate(self)
+        site_secrets.authority(self)
+        self.new_certificate()
+
+    def new_certificate(self, host=None, days=2):
+        """REST shows from now on another certificate of the same authority, for so many days or of that host."""
+        site_secrets.certificate(self, host, days)
         self.restart("nginx", site_services.REST_PORT)
 
     def new_host_key(self):

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "plugin/config/parse.h"
+#include "plugin/config/values.h"
 
 using namespace std::chrono_literals;
 using namespace weir;
@@ -64,10 +65,11 @@ TEST_CASE("every key of an overflow rule is read", "[config]") {
     wanted.better = 0.3;
     wanted.stay = 6min;
     wanted.unknown_wait = 2h;
+    wanted.egress = Bytes{20'000'000'000};
     wanted.sites = {"west"};
     CHECK(rule_of("name: spill, partitions: [train], default: allow, value_of_time: 0.20, "
                   "budget: {per_day: 400, per_month: 5000}, better: 0.3, stay: 6m, unknown_wait: 2h, "
-                  "sites: [west], mode: act") == wanted);
+                  "egress: 20GB, sites: [west], mode: act") == wanted);
 }
 
 TEST_CASE("what a partition's jobs do by default is one of four words", "[config]") {
@@ -127,6 +129,23 @@ TEST_CASE("a bad value of an overflow rule is told with what would do", "[config
           Messages{"overflow[0].sites[1]: \"west\" is named twice"});
     CHECK(errors("overflow: [{partitions: [p]}]") ==
           Messages{"overflow: needs sites: where jobs may go (sites: {NAME: {gateway: ...}})"});
+}
+
+TEST_CASE("a size is whole thousands, each with its unit", "[config]") {
+    CHECK(config::read_size("1kB") == Bytes{1'000});
+    CHECK(config::read_size("500MB") == Bytes{500'000'000});
+    CHECK(config::read_size("1000TB") == Bytes{1'000'000'000'000'000});
+    CHECK(config::read_size("0") == Bytes{});
+    const auto wrong = [](const char* text) { return config::read_size(text).error(); };
+    CHECK(wrong("20") == "\"20\" has no unit (try 20GB)");
+    CHECK(wrong("1.5GB") == "\"1.5GB\" has a fraction (write whole numbers, as in 1500MB)");
+    CHECK(wrong("5GiB") == "\"5GiB\" has the unknown unit \"GiB\" (known: kB, MB, GB, TB)");
+    CHECK(wrong("1001TB") == "\"1001TB\" is too large (at most 1000TB)");
+    CHECK(wrong("99999999999999999999kB") == "\"99999999999999999999kB\" is too large (at most 1000TB)");
+    for (const char* none : {"", "GB", "-1GB", "much"})
+        CHECK(wrong(none) == "\"" + std::string(none) + "\" is not a size (as in 500MB or 20GB)");
+    CHECK(of_rule("partitions: [p], egress: 20") ==
+          Messages{"overflow[0].egress: \"20\" has no unit (try 20GB)"});
 }
 
 TEST_CASE("no two overflow rules have the same name or a partition in common", "[config]") {

@@ -32,6 +32,7 @@ Ledger ledger_with_sites() {
     one.home_start = at(9000);
     one.gpus = 4;
     one.worst = {12'345'678};
+    one.egress = {5'000'000'000};
     one.vouchers = {{"gift", {7200}}};
     one.why = "it is cheaper there";
     one.confirmed = true;

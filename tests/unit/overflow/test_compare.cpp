@@ -59,6 +59,22 @@ TEST_CASE("files on their way and what others wait there count as time at a site
     CHECK(place_of(plan, 1, "west").stage_in == 101s);
 }
 
+TEST_CASE("what a job is reckoned to bring back counts in time, in price and in what is set aside") {
+    Scene scene;
+    scene.rule().egress = Bytes{100'000'000'001};
+    scene.west().terms.egress_gb = usd(0.02);
+    scene.job(1);
+    const PlaceReport& west = place_of(scene.decide(), 1, "west");
+    CHECK(west.stage_out == 2001s);  // 50 MB a second
+    CHECK(west.takes() == 4h + 2001s);
+    CHECK(west.price == usd(8 + 2.000001));
+    CHECK(west.worst == usd(4 + 2.000001));
+    CHECK(place_of(scene.decide(), 1, "home").price == usd(16));
+    scene.job(1).overflow.max_cost = usd(6);
+    CHECK(place_of(scene.decide(), 1, "west").excluded ==
+          "it could cost 6.000001 USD there, and its user allows 6.00");
+}
+
 TEST_CASE("power is reckoned exactly over the bands of a tariff, by local time") {
     Scene scene;
     // 16:00 now; 4 GPUs of 500 W, 4 h at the site: three at 0.10, one at 0.30.

@@ -293,6 +293,32 @@ TEST_CASE("a run that got more GPUs than were reckoned with is set aside for in 
     CHECK(scene.cycle().ledger.overflow == plan.ledger.overflow);
 }
 
+TEST_CASE("a run that brings back more than was reckoned with has that set aside as it comes") {
+    Scene scene;
+    scene.rule().egress = Bytes{50'000'000'000};
+    scene.west().terms.egress_gb = usd(0.02);
+    scene.job(1);
+    scene.cycle_twice();
+    CHECK(scene.decide().overflow.budgets.front().aside == usd(4 + 1));
+    scene.start_at(1, "w1", RunStage::kRunning).brought = Bytes{50'000'000'000};
+    CHECK(scene.cycle().overflow.budgets.front().aside == usd(4 + 1));
+    scene.look().runs.front().brought = Bytes{75'000'000'000};
+    CHECK(scene.cycle().overflow.budgets.front().aside == usd(4 + 1.50));
+    CHECK(scene.cycle().overflow.budgets.front().aside == usd(4 + 1.50));
+    SECTION("and when the ledger is lost") {
+        scene.memory() = {};
+        scene.memory().installation = "0123456789abcdef";
+        scene.cycle();
+        CHECK(scene.decide().overflow.budgets.front().aside == usd(4 + 1.50));
+    }
+    scene.pass(1h);
+    scene.finish(1, 1h);
+    scene.look().finished.back().brought = Bytes{80'000'000'000};
+    scene.cycle();
+    CHECK(scene.decide().overflow.budgets.front().aside == usd(0));
+    CHECK(scene.decide().overflow.sites.front().spent_today == usd(2 + 1.60));
+}
+
 TEST_CASE("a run that never started costs nothing") {
     Scene scene = with_run();
     scene.finish(1, 0s);
