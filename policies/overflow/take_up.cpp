@@ -66,6 +66,7 @@ void make_up_gpus(Work& work, const SiteWork& there, Nomination& one) {
 }
 
 void make_up_egress(Work& work, const SiteWork& there, Nomination& one) {
+    if (there.site->terms.egress_gb == Money{}) return;  // nothing is noted of output that costs nothing
     const RemoteRun* run = live_run(work, one);
     if (run == nullptr || run->brought <= one.egress) return;
     work.accounts.give_back(one);

@@ -319,6 +319,16 @@ TEST_CASE("a run that brings back more than was reckoned with has that set aside
     CHECK(scene.decide().overflow.sites.front().spent_today == usd(2 + 1.60));
 }
 
+TEST_CASE("what a run brings back for nothing is not noted while it comes") {
+    Scene scene;
+    scene.job(1);
+    scene.cycle_twice();
+    scene.start_at(1, "w1", RunStage::kRunning);
+    const Plan before = scene.cycle();
+    scene.look().runs.front().brought = Bytes{75'000'000'000};
+    CHECK(scene.cycle().ledger == before.ledger);
+}
+
 TEST_CASE("a run that never started costs nothing") {
     Scene scene = with_run();
     scene.finish(1, 0s);
