@@ -194,6 +194,39 @@ def test_tasks_of_an_array_jobs_of_two_nodes_and_dependants_run_once_each(sites)
     assert begun >= last
 
 
+def test_a_nomination_that_merely_stands_is_taken_back_when_its_reason_has_passed(sites):
+    sites.apply()
+    # On west's gateway nodes is room, but for a job before it that waits for all of them, which Slurm does not delay.
+    there = sites.submit("--weir-overflow=prefer:west", minutes=30, script="sleep 1800", user="bob")
+    sites.home.wait_state(there, "RUNNING", 60)
+    first = sites.submit("--hold", "--nodes=4", "--exclusive", user="carol")
+    for words in (["update", f"jobid={first}", "partition=west"], ["release", str(first)],
+                  ["update", f"jobid={first}", "priority=4294967290"]):
+        sites.run(["scontrol", *words])
+    sites.wait(lambda: sites.home.job(first)["Reason"], 60, "it to wait there", until=lambda why: why == "Resources")
+    before = sites.budget()["aside"]
+    job = sites.submit("--weir-overflow=allow:west")
+
+    def nominated(yes):
+        record = sites.wait(lambda: sites.home.job(job), 60, f"job {job} to be nominated, or no longer so ({yes})",
+                            until=lambda seen: ("west" in seen["Partition"].split(",")) == yes)
+        assert record["JobState"] == "PENDING" and ("site=west@" in record["AdminComment"]) == yes, record
+        sites.wait(lambda: (sites.site("west")["nominated"], round(sites.budget()["aside"] - before, 2)), 30,
+                   "it to be told", until=lambda seen: seen == ((1, 0.61) if yes else (0, 0)))
+
+    nominated(True)
+    sites.weir.cycles(2)
+    nominated(True)
+    sites.apply(sites=at(west=2.50))
+    nominated(False)
+    sites.why(job, "not better by 20%")
+    sites.apply()
+    nominated(True)
+    sites.cancel(there, first)
+    assert sites.ended(job) == "west"
+    sites.ran(job, site="west")
+
+
 def test_a_copy_that_waits_too_long_comes_back_rests_and_runs_at_home(sites):
     sites.apply(rule=", stay: 60s")
     north = sites.home.sites["north"]
