@@ -64,12 +64,13 @@ TEST_CASE("what a job is reckoned to bring back counts in time, in price and in 
     scene.rule().egress = Bytes{100'000'000'001};
     scene.west().terms.egress_gb = usd(0.02);
     scene.job(1);
-    const PlaceReport& west = place_of(scene.decide(), 1, "west");
+    const Plan plan = scene.decide();
+    const PlaceReport& west = place_of(plan, 1, "west");
     CHECK(west.stage_out == 2001s);  // 50 MB a second
     CHECK(west.takes() == 4h + 2001s);
     CHECK(west.price == usd(8 + 2.000001));
     CHECK(west.worst == usd(4 + 2.000001));
-    CHECK(place_of(scene.decide(), 1, "home").price == usd(16));
+    CHECK(place_of(plan, 1, "home").price == usd(16));
     scene.job(1).overflow.max_cost = usd(6);
     CHECK(place_of(scene.decide(), 1, "west").excluded ==
           "it could cost 6.000001 USD there, and its user allows 6.00");
