@@ -204,15 +204,17 @@ def test_a_nomination_that_merely_stands_is_taken_back_when_its_reason_has_passe
                   ["update", f"jobid={first}", "priority=4294967290"]):
         sites.run(["scontrol", *words])
     sites.wait(lambda: sites.home.job(first)["Reason"], 60, "it to wait there", until=lambda why: why == "Resources")
-    before = sites.budget()["aside"]
+    aside = {False: 0.31, True: 0.92}  # of half an hour, of an hour besides; a minute of overtime each
+    sites.wait(lambda: round(sites.budget()["aside"], 2), 180, "what ran before to be settled",
+               until=lambda seen: seen == aside[False])
     job = sites.submit("--weir-overflow=allow:west")
 
     def nominated(yes):
         record = sites.wait(lambda: sites.home.job(job), 60, f"job {job} to be nominated, or no longer so ({yes})",
                             until=lambda seen: ("west" in seen["Partition"].split(",")) == yes)
         assert record["JobState"] == "PENDING" and ("site=west@" in record["AdminComment"]) == yes, record
-        sites.wait(lambda: (sites.site("west")["nominated"], round(sites.budget()["aside"] - before, 2)), 30,
-                   "it to be told", until=lambda seen: seen == ((1, 0.61) if yes else (0, 0)))
+        sites.wait(lambda: (sites.site("west")["nominated"], round(sites.budget()["aside"], 2)), 30, "it to be told",
+                   until=lambda seen: seen == (int(yes), aside[yes]))
 
     nominated(True)
     sites.weir.cycles(2)
